@@ -1,0 +1,92 @@
+"""Augmentation: the albumentations pipeline of the series, and the same as batched tensor operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Draws(NamedTuple):
+    """The random numbers of one batch: what each image has done to it. All of shape (N,)."""
+
+    shift_y: Tensor  # int64, pixels, −padding … padding
+    shift_x: Tensor
+    flip: Tensor  # bool
+    hole_y: Tensor  # int64, top-left corner of the cutout square
+    hole_x: Tensor
+
+
+@dataclass(frozen=True)
+class BatchAugment:
+    """Pad-and-crop, horizontal flip and cutout for a whole batch of uint8 images at once, on any device.
+
+    Padding mirrors the image without repeating its edge (OpenCV's ``BORDER_REFLECT_101``, torch's
+    ``reflect``). The cutout square (DeVries & Taylor 2017) lies wholly inside and is filled with the
+    channel means, which become zeros once normalized.
+    """
+
+    padding: int = 4  # pixels on each side before the random crop back to the original size
+    flip: bool = True  # horizontally, with probability one half
+    cutout: int = 8  # side of the square in pixels; 0 for none
+
+    def __post_init__(self):
+        if self.padding < 0 or self.cutout < 0:
+            raise ValueError(f"padding={self.padding}, cutout={self.cutout}: pixels cannot be negative")
+
+    def draw(self, count: int, size: int, generator: torch.Generator) -> Draws:
+        """Random numbers for `count` square images of side `size`."""
+        def integers(low, high):
+            return torch.randint(low, high, (count,), generator=generator, device=generator.device)
+
+        if self.cutout > size or self.padding >= size:
+            raise ValueError(f"cutout={self.cutout}, padding={self.padding}: too large for {size}-pixel images")
+        shift_y, shift_x = (integers(-self.padding, self.padding + 1) for _ in range(2))
+        flip = integers(0, 2).bool() if self.flip else torch.zeros_like(shift_y, dtype=torch.bool)
+        return Draws(shift_y, shift_x, flip, *(integers(0, size - self.cutout + 1) for _ in range(2)))
+
+    def apply(self, images: Tensor, draws: Draws, fill: Tensor) -> Tensor:
+        """Transform uint8 (N, 3, S, S) as `draws` says; holes get `fill` (3,), on the scale 0–255."""
+        count, channels, size, _ = images.shape
+        pixel = torch.arange(size, device=images.device)
+        rows = _reflect(pixel + draws.shift_y[:, None], size)  # (N, S): which input row each output row shows
+        columns = _reflect(pixel + draws.shift_x[:, None], size)
+        columns = torch.where(draws.flip[:, None], columns.flip(1), columns)
+        index = (rows[:, :, None] * size + columns[:, None, :]).view(count, -1, 1).expand(-1, -1, channels)
+        flat = images.permute(0, 2, 3, 1).reshape(count, -1, channels)
+        out = flat.gather(1, index).view(count, size, size, channels).permute(0, 3, 1, 2)
+        if self.cutout:
+            hole = (_inside(pixel, draws.hole_y, self.cutout)[:, None, :, None]
+                    & _inside(pixel, draws.hole_x, self.cutout)[:, None, None, :])
+            out = torch.where(hole, fill.round().to(out.dtype).view(1, -1, 1, 1), out)
+        return out
+
+    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
+        return self.apply(images, self.draw(len(images), images.shape[-1], generator), fill)
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    """Fold indices outside 0 … size − 1 back in, mirror-wise: −1 → 1, size → size − 2."""
+    return size - 1 - (size - 1 - index.abs()).abs()
+
+
+def _inside(pixel: Tensor, start: Tensor, length: int) -> Tensor:
+    """(N, S) mask of the pixels in [start, start + length) of each image."""
+    return (pixel >= start[:, None]) & (pixel < start[:, None] + length)
+
+
+BATCH_AUGMENTS = {
+    "none": None,
+    "flip": BatchAugment(padding=0, cutout=0),
+    "crop_flip": BatchAugment(cutout=0),
+    "crop_flip_cutout": BatchAugment(),
+}
+
+
+def make_batch_augment(name: str) -> BatchAugment | None:
+    """The batched augmentation of this name; an unknown one raises `ValueError` with the known names."""
+    if name not in BATCH_AUGMENTS:
+        raise ValueError(f"unknown augment {name!r}: choose from {sorted(BATCH_AUGMENTS)}")
+    return BATCH_AUGMENTS[name]

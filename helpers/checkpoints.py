@@ -1,0 +1,49 @@
+"""Saving and resuming a run: everything that the next step depends on, in one file that is whole or absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+
+def save_checkpoint(path: str | Path, state: dict) -> Path:
+    """Write `state` to `path` so that a kill at any moment leaves the old file or the new one, never half.
+
+    The bytes go to a temporary file beside it, are flushed to disk, and take the name in one step.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    return path
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Read what `save_checkpoint` wrote, onto the CPU, refusing pickled code (``weights_only=True``)."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path}: not a checkpoint that can be read ({type(error).__name__}: {str(error)[:80]}). It may be "
+            "cut short or of another origin; delete it, or pass the path of another one") from error
+
+
+def rng_state() -> dict:
+    """State of torch's global generators, CPU and every GPU, for a checkpoint."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+
+def restore_rng_state(state: dict) -> None:
+    """Put torch's global generators back to what `rng_state` returned."""
+    torch.set_rng_state(state["cpu"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,93 @@
+"""Where the code runs: profile, device, precision, seeds and the environment table."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import torch
+
+from helpers.compat import mend_torchvision
+
+PROFILES = ("smoke", "quick", "full")
+PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "torch-lr-finder", "torchsummary", "matplotlib",
+            "pandas", "scikit-learn")
+
+
+def get_profile() -> str:
+    """``$CIFAR_PROFILE`` if set, else ``full`` with a CUDA GPU and ``quick`` without.
+
+    ``smoke`` is for tests (seconds), ``quick`` for a laptop (≤ 90 s a notebook), ``full`` for a GPU.
+    """
+    profile = os.environ.get("CIFAR_PROFILE") or ("full" if torch.cuda.is_available() else "quick")
+    if profile not in PROFILES:
+        raise ValueError(f"CIFAR_PROFILE={profile!r}: choose one of {', '.join(PROFILES)}")
+    return profile
+
+
+def by_profile(smoke, quick, full):
+    """Pick one of three values by `get_profile`; how a notebook states its three sizes in one line."""
+    return {"smoke": smoke, "quick": quick, "full": full}[get_profile()]
+
+
+def get_device() -> torch.device:
+    """The best device present: CUDA, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def device_name(device: torch.device | None = None) -> str:
+    """The device as torch reports it, for records and captions: ``"CPU, 2 threads, AVX512"``, a GPU's name."""
+    device = device or get_device()
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} × {torch.cuda.device_count()}"
+    if device.type == "mps":
+        return "Apple MPS"
+    return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def choose_precision(device: torch.device) -> str:
+    """``"bf16"``, ``"fp16"`` or ``"float32"``: the fastest that the hardware itself supports.
+
+    GPUs since Ampere and CPUs with AVX512-BF16 or AMX multiply in bf16, which has float32's range and needs
+    no loss scaling. Older GPUs get fp16 with a gradient scaler. Elsewhere bf16 is emulated and slow.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    native = device.type == "cpu" and any(check() for check in checks if check)
+    return "bf16" if native else "float32"
+
+
+def seed_everything(seed: int) -> torch.Generator:
+    """Seed Python, NumPy and torch on all devices; returns a fresh CPU generator with the same seed."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def package_versions() -> dict[str, str]:
+    """Installed version of each package that a result depends on, and Python's."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def print_environment() -> None:
+    """Print one ``[OK]`` or ``[FAIL]`` line for each package, then device, precision and profile."""
+    for name, found in package_versions().items():
+        hint = f"   → pip install {name}" if found == "missing" else ""
+        print(f"[{'FAIL' if hint else 'OK'}] {name:16s} {found}{hint}")
+    device = get_device()
+    print(f"[OK] {'torchvision ops':16s} {mend_torchvision()}")
+    print(f"[OK] {'device':16s} {device_name(device)}, trains in {choose_precision(device)}")
+    print(f"[OK] {'profile':16s} {get_profile()}")

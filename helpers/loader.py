@@ -1,0 +1,93 @@
+"""Batches from memory: the whole data set lives on the training device as uint8; no worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from helpers.augment import make_batch_augment
+from helpers.data import ImageSet, channel_statistics
+
+
+class MemoryLoader:
+    """Iterate over ``(images, labels)``: float32 (N, 3, H, W) in ``channels_last``, normalized; int64 (N,).
+
+    Parameters
+    ----------
+    data : ImageSet
+        Images and labels, already on the training device (``data.to(device)``).
+    batch_size : int
+        Images a batch; the last batch of an epoch may be smaller.
+    statistics : tuple of two float tensors (3,)
+        ``channel_mean, channel_std`` on the scale 0–1, of the *training* images.
+    augment : BatchAugment, optional
+        Applied to the uint8 batch before it is normalized.
+    shuffle : bool
+        New order every epoch. Order and augmentation depend on ``(seed, epoch)`` alone, so that a resumed
+        run sees what the uninterrupted one would have seen.
+    image_sizes : tuple of (first_epoch, pixels)
+        From which epoch on images are resized to which side length, in ascending order of epoch.
+    """
+
+    def __init__(self, data: ImageSet, batch_size: int, *, statistics, augment=None, shuffle=False, seed=0,
+                 image_sizes=()):
+        if batch_size < 1 or len(data) < 1:
+            raise ValueError(f"batch_size={batch_size} for {len(data)} images: both must be at least 1")
+        self.data, self.batch_size, self.augment, self.shuffle = data, batch_size, augment, shuffle
+        self.seed, self.epoch, self.image_sizes = seed, 0, image_sizes
+        device = data.images.device
+        mean, std = (s.to(device, torch.float32).view(3, 1, 1) * 255 for s in statistics)
+        self._mean, self._scale = mean, 1 / std
+        self._images = data.images.contiguous(memory_format=torch.channels_last)
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers (and image size) of this epoch; `fit` calls it, as for torch's samplers."""
+        self.epoch = epoch
+
+    @property
+    def image_size(self) -> int:
+        """Side length in pixels of this epoch's images."""
+        sizes = [size for first, size in self.image_sizes if first <= self.epoch]
+        return sizes[-1] if sizes else self._images.shape[-1]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self._images.device
+        generator = torch.Generator(device).manual_seed(self.seed * 100_003 + self.epoch)
+        count = len(self.data)
+        order = torch.randperm(count, generator=generator, device=device) if self.shuffle else None
+        for start in range(0, count, self.batch_size):
+            rows = slice(start, start + self.batch_size) if order is None else order[start:start + self.batch_size]
+            yield self._prepare(self._images[rows], generator), self.data.labels[rows]
+
+    def _prepare(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """uint8 batch → augmented, normalized, resized float32 batch."""
+        if self.augment is not None:
+            images = self.augment(images, generator, fill=self._mean.flatten())
+        images = (images.float() - self._mean) * self._scale
+        if self.image_size != images.shape[-1]:
+            images = F.interpolate(images, size=self.image_size, mode="bilinear", antialias=True)
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+class Loaders(NamedTuple):
+    """What `fit` trains from: batches to learn from, and batches to validate on (or None)."""
+
+    train: object
+    val: object | None
+
+
+def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.device) -> Loaders:
+    """Loaders for a `TrainConfig`: shuffled, augmented `train`; plain `val`; statistics of `train` for both."""
+    statistics = channel_statistics(train.images)
+    batches = MemoryLoader(
+        train.to(device), config.batch_size, statistics=statistics, augment=make_batch_augment(config.augment),
+        shuffle=True, seed=config.seed, image_sizes=config.image_sizes)
+    val_batches = val and MemoryLoader(val.to(device), 1000, statistics=statistics)
+    return Loaders(batches, val_batches)
