@@ -38,7 +38,7 @@ class MemoryLoader:
         if batch_size < 1 or len(data) < 1:
             raise ValueError(f"batch_size={batch_size} for {len(data)} images: both must be at least 1")
         self.data, self.batch_size, self.augment, self.shuffle = data, batch_size, augment, shuffle
-        self.seed, self.epoch, self.image_sizes = seed, 0, image_sizes
+        self.seed, self.epoch, self.image_sizes, self.statistics = seed, 0, image_sizes, statistics
         device = data.images.device
         mean, std = (s.to(device, torch.float32).view(3, 1, 1) * 255 for s in statistics)
         self._mean, self._scale = mean, 1 / std

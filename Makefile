@@ -1,0 +1,28 @@
+# make notebooks [ONLY=05] [PROFILE=smoke|quick|full]    make test
+PYTHON ?= python3
+ONLY ?=
+PROFILE ?=
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: notebooks test clean
+
+notebooks: .venv/installed
+	$(PY) notebooks/execute.py --only "$(ONLY)" --profile "$(PROFILE)"
+
+test: .venv/tools
+	$(PY) -m ruff check helpers tests notebooks/execute.py
+	$(PY) -m pytest
+
+.venv/installed: requirements.txt constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) -r requirements.txt
+	touch $@
+
+.venv/tools: .venv/installed
+	$(PIP) pytest ruff
+	touch $@
+
+clean:
+	rm -rf .venv runs

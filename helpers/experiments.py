@@ -1,0 +1,134 @@
+"""Records: what a run measured, in one JSON file an experiment, and the results table written from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from helpers.data import ImageSet, load_cifar
+from helpers.env import device_name, get_device, get_profile, package_versions, seed_everything
+from helpers.loader import MemoryLoader, make_loaders
+from helpers.models import make_model
+from helpers.predict import predict_logits
+from helpers.train import DivergedError, TrainConfig, evaluate, fit
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = ROOT / "figures" / "records"
+
+# The recipe of the reference run: the defaults, on 24-pixel images for the first 16 of its 24 epochs.
+REFERENCE = TrainConfig(image_sizes=((0, 24), (16, 32)))
+
+
+def run_dir() -> Path:
+    """``runs/`` in the repository: what a reader's own runs write, ignored by git."""
+    return ROOT / "runs"
+
+
+def new_record(experiment: str, data: ImageSet, config: TrainConfig, **about) -> dict:
+    """An empty record of an experiment on these training images, with device, versions and date filled in."""
+    return {
+        "experiment": experiment, "profile": get_profile(),
+        "data": {"name": data.name, "real": data.real, "train_images": len(data)},
+        "config": asdict(config), **about,
+        "device": device_name(), "versions": package_versions(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"), "runs": [],
+    }
+
+
+def save_record(record: dict, *, reader: bool = True) -> Path:
+    """Write a record, whole or not at all: ``runs/records/`` for a reader's run, else ``figures/records/``."""
+    path = (run_dir() / "records" if reader else RECORDS) / f"{record['experiment']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(partial, path)
+    return path
+
+
+def load_record(experiment: str) -> dict:
+    """The committed record of a reference run; `FileNotFoundError` lists the experiments there are."""
+    path = RECORDS / f"{experiment}.json"
+    if not path.exists():
+        known = sorted(p.stem for p in RECORDS.glob("*.json"))
+        raise FileNotFoundError(f"no record {experiment!r} in figures/records: there are {known}")
+    return json.loads(path.read_text())
+
+
+def load_reference_logits(experiment: str = "custom_resnet") -> np.ndarray:
+    """Logits (10000, classes), float32, that the reference model of seed 0 gave the test set, in its order."""
+    with np.load(RECORDS / f"{experiment}_test_logits.npz") as file:
+        return file["logits"].astype(np.float32)
+
+
+def run_seed(train: ImageSet, test: ImageSet, config: TrainConfig, *, model: str = "custom_resnet",
+             checkpoint: Path | None = None) -> tuple[dict, np.ndarray]:
+    """Train on all of `train`, then open `test` once, after the last epoch.
+
+    Returns
+    -------
+    run : dict
+        One entry of a record's ``runs``.
+    logits : float32 array (len(test), num_classes)
+    """
+    device = get_device()
+    seed_everything(config.seed)
+    net = make_model(model, num_classes=train.num_classes)
+    loaders = make_loaders(train, test, config, device)
+    try:
+        history = fit(net, (loaders.train, None), config, device=device, checkpoint=checkpoint, resume=True)
+    except DivergedError as error:
+        return {"seed": config.seed, "changes": {}, "status": f"diverged: {error}", "history": [], "final": {},
+                "seconds": 0.0}, np.empty((0, train.num_classes), np.float32)
+    plain = MemoryLoader(train.to(device), 1000, statistics=loaders.train.statistics)
+    on_train, on_test = evaluate(net, plain), evaluate(net, loaders.val)
+    final = {"test_accuracy": on_test["accuracy"], "test_loss": on_test["loss"],
+             "train_accuracy": on_train["accuracy"], "train_loss": on_train["loss"]}
+    run = {"seed": config.seed, "changes": {}, "status": history.stopped or "finished", "history": history.epochs,
+           "final": final, "seconds": sum(history.column("seconds"))}
+    return run, predict_logits(net, loaders.val)[0].numpy()
+
+
+def run_reference(seeds: list[int], config: TrainConfig = REFERENCE, experiment: str = "custom_resnet") -> Path:
+    """Train the reference recipe once a seed on all training images and write the reader's record."""
+    train, test = load_cifar("cifar10", "train"), load_cifar("cifar10", "test")
+    record = new_record(experiment, train, config, model="custom_resnet", profile="full")
+    for seed in seeds:
+        checkpoint = run_dir() / experiment / f"seed_{seed}.pt"
+        run, logits = run_seed(train, test, replace(config, seed=seed), checkpoint=checkpoint)
+        record["runs"].append(run | {"changes": {} if seed == config.seed else {"seed": seed}})
+        path = save_record(record)
+        if seed == seeds[0]:
+            np.savez_compressed(path.with_name(f"{experiment}_test_logits.npz"), logits=logits.astype(np.float16))
+    return path
+
+
+def results_table() -> str:
+    """A Markdown table with one row a committed record of training: mean test accuracy, n, time, device."""
+    rows = ["| experiment | data | test accuracy, last epoch | n seeds | minutes a run | device |",
+            "|---|---|---|---|---|---|"]
+    for path in sorted(RECORDS.glob("*.json")):
+        record = load_record(path.stem)
+        runs = [r for r in record["runs"] if r.get("status") == "finished" and "test_accuracy" in r["final"]]
+        if not runs:
+            continue
+        accuracy = np.array([r["final"]["test_accuracy"] for r in runs])
+        spread = f" ± {accuracy.std(ddof=1):.2%} (s.d.)" if len(runs) > 1 else ""
+        minutes = np.mean([r["seconds"] for r in runs]) / 60
+        data = f"{record['data']['name']}, {record['data']['train_images']:,} images"
+        rows.append(f"| {record['experiment']} | {data} | {accuracy.mean():.2%}{spread} | {len(runs)} "
+                    f"| {minutes:.0f} | {record['device']} |")
+    return "\n".join(rows)
+
+
+def write_between(text: str, name: str, content: str) -> str:
+    """Replace what stands between ``<!-- name:begin -->`` and ``<!-- name:end -->``."""
+    pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+    if not re.search(pattern, text, flags=re.S):
+        raise ValueError(f"README.md has no <!-- {name}:begin --> … <!-- {name}:end --> to write between")
+    return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.S)

@@ -1,0 +1,177 @@
+"""Build, execute and normalize the notebooks of the series.
+
+    python notebooks/execute.py                         every notebook into runs/notebooks/
+    python notebooks/execute.py --only 05 --profile smoke
+    python notebooks/execute.py --write                 into notebooks/ and figures/: what is committed
+    python notebooks/execute.py --build 05_topic.py     a percent script (jupytext) into notebooks/05_topic.ipynb
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parent.parent
+REPOSITORY = "OWNER/cifar-resnet-notebooks"  # GitHub owner/name, for badges and for the clone in Colab
+LIMIT_S = 3 * 3600  # seconds a cell may take, in the longest profile
+
+SETUP = f'''# Set-up: the same in every notebook. Finds the repository (or clones it), adds what is missing.
+import importlib.util, subprocess, sys
+from pathlib import Path
+
+folders = [Path.cwd(), *Path.cwd().parents]
+root = next((p for p in folders if (p / "helpers" / "env.py").exists()), Path("cifar-resnet-notebooks"))
+if not root.exists():
+    subprocess.run(["git", "clone", "--depth=1", "https://github.com/{REPOSITORY}", str(root)], check=True)
+needed = {{"albumentations": "albumentations>=2.0.8,<2.1", "torch_lr_finder": "torch-lr-finder",
+          "torchsummary": "torchsummary"}}
+missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
+if missing:
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing], check=True)
+sys.path.insert(0, str(root.resolve()))
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from helpers.checks import show_prediction
+from helpers.env import (by_profile, device_name, get_device, get_profile, print_environment, seed_everything)
+from helpers.plots.style import caption, save_figure, use_style
+
+use_style()
+print_environment()'''
+
+
+def badges(name: str) -> str:
+    """Colab and Kaggle badges of one notebook, as Markdown."""
+    path = f"{REPOSITORY}/blob/main/notebooks/{name}.ipynb"
+    return (f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+            f"(https://colab.research.google.com/github/{path}) "
+            f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
+            f"(https://kaggle.com/kernels/welcome?src=https://github.com/{path})")
+
+
+def build(script: Path) -> Path:
+    """Turn a percent script into ``notebooks/<name>.ipynb``, with set-up cell, badges and stable ids."""
+    import jupytext
+
+    notebook = jupytext.read(script, fmt="py:percent")
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.clear()
+        if cell.source.strip() == "# SETUP":
+            cell.source = SETUP
+        cell.source = re.sub(r"^BADGES$", badges(script.stem), cell.source, flags=re.M)
+        cell["id"] = f"cell-{number:02d}"
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                         "language_info": {"name": "python"}}
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    path = ROOT / "notebooks" / f"{script.stem}.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def normalize(notebook) -> None:
+    """Keep what a reader needs: no progress bars, widgets, timings, or paths of this machine."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.clear()
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [o for o in cell.outputs if not _is_progress(o)]
+        for output in cell.outputs:
+            if "text" in output:
+                output["text"] = output["text"].replace(f"{ROOT}{os.sep}", "").replace(str(ROOT), ".")
+
+
+def _is_progress(output) -> bool:
+    return output.get("name") == "stderr" and bool(re.search(r"\r|\d+%\|", output.get("text", "")))
+
+
+def execute(path: Path, folder: Path) -> str:
+    """Run one notebook and write it to `folder`, also when it fails; returns "" or what failed, with its cell."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(notebook, timeout=LIMIT_S, kernel_name="python3", record_timing=False,
+                            resources={"metadata": {"path": str(path.parent)}})
+    failure = ""
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        failure = _describe(error, notebook)
+    normalize(notebook)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (failure and folder == path.parent):  # a failed run never replaces a committed notebook
+        nbformat.write(notebook, folder / path.name)
+    return failure
+
+
+def _describe(error: Exception, notebook) -> str:
+    """Cell number, first line and error of the cell that stopped a notebook."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    failed = next((i for i, cell in enumerate(code)
+                   if any(o.output_type == "error" for o in cell.outputs)), None)
+    name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    if failed is None:
+        return f"{name}: {str(value)[:300]}"
+    return f"code cell {failed + 1} ({code[failed].source.splitlines()[0][:60]!r}): {name}: {str(value)[:300]}"
+
+
+def find_notebooks(only: str) -> list[Path]:
+    """The numbered notebooks in order, narrowed by comma-separated numbers or beginnings of names."""
+    found = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    wanted = [part.strip() for part in only.split(",") if part.strip()]
+    chosen = [p for p in found if not wanted or any(p.name.startswith(w.zfill(2)) for w in wanted)]
+    if not chosen:
+        sys.exit(f"no notebook matches {only!r}: there are {', '.join(p.stem for p in found)}")
+    return chosen
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="numbers of notebooks, for example 05 or 01,02")
+    parser.add_argument("--profile", default="", choices=["", "smoke", "quick", "full"], help="size of the runs")
+    parser.add_argument("--write", action="store_true", help="replace the committed notebooks and figures")
+    parser.add_argument("--build", type=Path, metavar="SCRIPT", help="make a notebook from a percent script")
+    arguments = parser.parse_args()
+    if arguments.build:
+        print(f"wrote {build(arguments.build).relative_to(ROOT)}")
+        return 0
+    sys.path.insert(0, str(ROOT))
+    from helpers.env import get_profile
+
+    if arguments.profile:
+        os.environ["CIFAR_PROFILE"] = arguments.profile
+    profile = get_profile()
+    if arguments.write and profile == "smoke":
+        parser.error("--write with profile smoke would commit stand-in results; use quick or full")
+    figures = ROOT / "figures" if arguments.write else ROOT / "runs" / "figures"
+    os.environ.setdefault("CIFAR_FIGURES", str(figures))
+    folder = ROOT / "notebooks" if arguments.write else ROOT / "runs" / "notebooks"
+    rows = []
+    for path in find_notebooks(arguments.only):
+        print(f"{path.stem} … ", end="", flush=True)
+        started = time.perf_counter()
+        failure = execute(path, folder)
+        seconds = time.perf_counter() - started
+        rows.append((path.stem, seconds, failure))
+        print(f"failed in {seconds:.0f} s\n    {failure}" if failure else f"ok in {seconds:.0f} s", flush=True)
+    print(f"\n{'notebook':30s} {'profile':8s} {'seconds':>8s}  result")
+    for name, seconds, failure in rows:
+        print(f"{name:30s} {profile:8s} {seconds:8.1f}  {'failed: ' + failure if failure else 'ok'}")
+    print(f"executed copies: {folder.relative_to(ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
+    return int(any(failure for *_, failure in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

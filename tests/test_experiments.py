@@ -1,0 +1,105 @@
+"""Records can be read back, the README's numbers come from them, and the reference run is what it says."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers import experiments
+from helpers.__main__ import main
+from helpers.bench import bench_table, run_bench
+from helpers.data import load_cifar, make_stand_in
+from helpers.train import TrainConfig
+
+README = (experiments.ROOT / "README.md").read_text()
+RECORDED = sorted(experiments.RECORDS.glob("*.json"))
+TINY = TrainConfig(num_epochs=1, batch_size=64, micro_batch_size=64, augment="none")
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda p: p.stem)
+def test_records_hold_the_form(path):
+    record = json.loads(path.read_text())
+    assert {"experiment", "profile", "data", "config", "device", "versions", "created", "runs"} <= record.keys()
+    assert record["experiment"] == path.stem and record["data"]["real"] is True
+    for run in record["runs"]:
+        assert {"seed", "changes", "status", "history", "final", "seconds"} <= run.keys()
+        assert len(run["history"]) == record["config"]["num_epochs"]
+        assert all(0 <= run["final"][key] <= 1 for key in ("test_accuracy", "train_accuracy"))
+
+
+def test_readme_holds_the_table_of_the_records():
+    assert experiments.results_table() in README
+    assert bench_table(experiments.load_record("bench")["rates"]) in README
+
+
+def test_results_command_prints_the_table(capsys):
+    assert main(["results"]) == 0
+    assert capsys.readouterr().out.strip() == experiments.results_table()
+
+
+def test_reference_record_is_the_reference_recipe():
+    record = experiments.load_record("custom_resnet")
+    assert TrainConfig(**record["config"]) == experiments.REFERENCE
+    assert record["data"]["train_images"] == 50_000
+    assert np.mean([run["final"]["test_accuracy"] for run in record["runs"]]) >= 0.935
+
+
+def test_reference_logits_give_the_recorded_accuracy():
+    test = load_cifar("cifar10", "test")
+    if not test.real:
+        pytest.skip("needs the real CIFAR-10 files in data/")
+    logits = experiments.load_reference_logits("custom_resnet")
+    accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
+    recorded = experiments.load_record("custom_resnet")["runs"][0]["final"]["test_accuracy"]
+    assert accuracy == pytest.approx(recorded, abs=3e-4)  # float16 rounding can turn a tie or two
+
+
+def test_unknown_record_lists_the_known():
+    with pytest.raises(FileNotFoundError, match="custom_resnet"):
+        experiments.load_record("no_such_experiment")
+
+
+def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "run_dir", lambda: tmp_path)
+    monkeypatch.setattr(experiments, "make_model", lambda name, **kw: make_tiny(**kw))
+    train, test = make_stand_in("train", 200), make_stand_in("test", 100)
+    run, logits = experiments.run_seed(train, test, TINY)
+    assert run["status"] == "finished" and logits.shape == (100, 10)
+    assert run["final"]["test_accuracy"] == pytest.approx((logits.argmax(1) == test.labels.numpy()).mean())
+    record = experiments.new_record("tiny", train, TINY) | {"runs": [run]}
+    assert json.loads(experiments.save_record(record).read_text()) == json.loads(json.dumps(record))
+
+
+def test_a_diverged_run_is_recorded_as_such(monkeypatch):
+    monkeypatch.setattr(experiments, "make_model", lambda name, **kw: make_tiny(**kw))
+    wild = replace(TINY, max_lr=1e38, scheduler="constant", num_epochs=3)
+    run, _ = experiments.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
+    assert run["status"].startswith("diverged") and run["final"] == {}
+
+
+def make_tiny(num_classes):
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes))
+
+
+def test_write_between_refuses_a_readme_without_marks():
+    assert experiments.write_between("<!-- a:begin -->\nold\n<!-- a:end -->", "a", "new").split("\n")[1] == "new"
+    with pytest.raises(ValueError, match="begin"):
+        experiments.write_between("no marks", "a", "new")
+
+
+def test_bench_measures_all_four(monkeypatch):
+    import helpers.bench as bench
+
+    monkeypatch.setattr(bench, "CustomResNet", lambda: make_tiny(10))
+    rates = run_bench(make_stand_in("train", 256), steps=1, repeats=1, batch_size=64)
+    assert len(rates) == 4 and all(rate > 0 for values in rates.values() for rate in values)
+    assert bench_table(rates).count("|") == 20
+
+
+def test_bad_command_line_exits_with_two(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["no-such-command"])
+    assert stop.value.code == 2
