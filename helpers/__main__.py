@@ -39,7 +39,8 @@ def results(arguments) -> None:
         readme = ROOT / "README.md"
         text = write_between(readme.read_text(), "results", table)
         record = load_record("bench")
-        measured = f"{bench_table(record['rates'])}\n\nMeasured on {record['device']}, torch {record['versions']['torch']}."
+        where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
+        measured = f"{bench_table(record['rates'])}\n\n{where}"
         readme.write_text(write_between(text, "bench", measured))
     print(table)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -90,3 +92,62 @@ def make_batch_augment(name: str) -> BatchAugment | None:
     if name not in BATCH_AUGMENTS:
         raise ValueError(f"unknown augment {name!r}: choose from {sorted(BATCH_AUGMENTS)}")
     return BATCH_AUGMENTS[name]
+
+
+def make_albumentations(name: str, mean: Tensor, std: Tensor):
+    """The same augmentation, image by image, as an ``albumentations.Compose`` on uint8 (H, W, 3) arrays.
+
+    Returns float tensors (3, H, W), normalized with `mean` and `std` (3,) on the scale 0–1. Cutout comes
+    before Normalize and is filled with the mean. An argument that albumentations would ignore with a
+    warning raises `ValueError`.
+    """
+    import albumentations as A
+    from albumentations.pytorch import ToTensorV2
+
+    batch, fill = make_batch_augment(name), [float(m) * 255 for m in mean]
+    with strict_albumentations():
+        steps = []
+        if batch and batch.padding:
+            side = 32 + 2 * batch.padding
+            steps += [A.PadIfNeeded(side, side, border_mode=4), A.RandomCrop(32, 32)]  # 4: BORDER_REFLECT_101
+        if batch and batch.flip:
+            steps.append(A.HorizontalFlip(p=0.5))
+        if batch and batch.cutout:
+            hole = (batch.cutout, batch.cutout)
+            steps.append(A.CoarseDropout((1, 1), hole, hole, fill=fill, p=1.0))
+        return A.Compose([*steps, A.Normalize(mean.tolist(), std.tolist()), ToTensorV2()])
+
+
+@contextlib.contextmanager
+def strict_albumentations():
+    """Context in which an argument that albumentations does not know raises, where it would only warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*(not valid|will be ignored|deprecated).*", category=UserWarning)
+        try:
+            yield
+        except UserWarning as warning:
+            raise ValueError(f"albumentations would ignore this: {warning}. Look up the argument's present name "
+                             "in its documentation for the installed version") from warning
+
+
+class AlbumentationsDataset(torch.utils.data.Dataset):
+    """An `ImageSet` seen through an albumentations transform, one ``(image, label)`` at a time."""
+
+    def __init__(self, data, transform):
+        self.images, self.labels, self.transform = data.images.permute(0, 2, 3, 1).numpy(), data.labels, transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int):
+        return self.transform(image=self.images[index])["image"], int(self.labels[index])
+
+
+def seed_worker(worker: int) -> None:
+    """``worker_init_fn`` for a `DataLoader` over an `AlbumentationsDataset`.
+
+    albumentations 2.0 keeps its own generator, copied into every worker as it was: without this, each
+    worker and each epoch repeats the same random numbers. Torch's worker seed differs in both.
+    """
+    dataset = torch.utils.data.get_worker_info().dataset
+    dataset.transform.set_random_seed(torch.initial_seed() % 2**32)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
+import re
+
 import torch
 from torch import Tensor, nn
 
@@ -97,3 +102,26 @@ def count_macs(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)
         for hook in hooks:
             hook.remove()
     return macs
+
+
+def summarize(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> tuple[str, int]:
+    """torchsummary's table of a model on any device, and its total of trainable parameters.
+
+    torchsummary 1.5.1 assumes CUDA, runs in train mode (which moves batch-norm statistics), leaves its hooks
+    behind on an error and only prints: it gets a copy on the CPU in eval mode, and its output is caught.
+
+    Raises
+    ------
+    ValueError
+        If its total is not the true one: it counts a module that is used twice twice.
+    """
+    from torchsummary import summary
+
+    copied = copy.deepcopy(model).cpu().float().eval()
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        summary(copied, image_shape, device="cpu")
+    total = int(re.search(r"Trainable params: ([\d,]+)", printed.getvalue())[1].replace(",", ""))
+    if total != count_parameters(model):
+        raise ValueError(f"torchsummary counts {total:,} parameters, the model has {count_parameters(model):,}: "
+                         "a module is used twice; read the layers by model.named_parameters()")
+    return printed.getvalue(), total

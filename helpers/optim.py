@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
+import math
+import unittest.mock
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
@@ -46,3 +54,121 @@ def make_optimizer(model: nn.Module, config) -> torch.optim.Optimizer:
 def make_scheduler(optimizer: torch.optim.Optimizer, config, total_steps: int) -> lr_scheduler.LRScheduler:
     """The schedule that a `TrainConfig` names, stepped once after each of `total_steps` optimizer updates."""
     return _lookup(SCHEDULERS, config.scheduler, "scheduler")(optimizer, config, total_steps)
+
+
+class RangeTest(NamedTuple):
+    """Smoothed loss at each learning rate, and the learning rates that three rules read off the curve."""
+
+    lrs: list[float]
+    losses: list[float]
+    suggestions: dict[str, float]
+
+    @property
+    def suggestion(self) -> float:
+        """Where the loss falls fastest per factor of the learning rate."""
+        return self.suggestions["steepest"]
+
+
+class _Batches:
+    """Any batches as the endless iterator that torch-lr-finder draws from."""
+
+    def __init__(self, batches):
+        self.batches, self.iterator = batches, iter(batches)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            return next(self.iterator)
+        except StopIteration:
+            self.iterator = iter(self.batches)
+            return next(self.iterator)
+
+
+def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, max_lr: float = 10.0,
+                  num_steps: int = 100) -> RangeTest:
+    """Raise the learning rate exponentially, one update a value, and watch the loss (Smith 2017).
+
+    Runs torch-lr-finder on a copy of the model with a fresh optimizer of `config`, so that the model, its
+    mode and the global random numbers are as before, bit for bit. The curve ends where the loss exceeds five
+    times its best, or is NaN or infinite.
+
+    Parameters
+    ----------
+    batches : iterable of (images, labels)
+        Training batches; begun again as often as needed.
+    min_lr, max_lr : float
+        Ends of the sweep.
+    num_steps : int
+        Optimizer updates, at least 20.
+
+    Returns
+    -------
+    RangeTest
+    """
+    from torch_lr_finder import LRFinder, TrainDataLoaderIter
+
+    if not 0 < min_lr < max_lr or num_steps < 20:
+        raise ValueError(f"min_lr={min_lr}, max_lr={max_lr}, num_steps={num_steps}: "
+                         "need 0 < min_lr < max_lr and at least 20 steps")
+
+    class Iterator(TrainDataLoaderIter):
+        def __init__(self):
+            self._batches = _Batches(batches)
+
+        def __next__(self):
+            return next(self._batches)
+
+    device = next(model.parameters()).device
+    trial = copy.deepcopy(model)
+    optimizer = make_optimizer(trial, config)
+    for group in optimizer.param_groups:
+        group["lr"] = min_lr
+    finder = LRFinder(trial, optimizer, nn.CrossEntropyLoss(label_smoothing=config.label_smoothing), device=device)
+    def until_nan(steps):  # takes the place of a progress widget, and ends the sweep at a NaN
+        losses = finder.history["loss"]
+        return (step for step in steps if not losses or math.isfinite(losses[-1]))
+
+    with torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()), \
+            unittest.mock.patch("torch_lr_finder.lr_finder.tqdm", until_nan):
+        finder.range_test(Iterator(), end_lr=max_lr, num_iter=num_steps, step_mode="exp")
+    lrs, losses = finite_part(finder.history["lr"], finder.history["loss"])
+    return RangeTest(lrs, losses, suggest_lrs(lrs, losses))
+
+
+def finite_part(lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+    """Both lists up to the first loss that is NaN or infinite."""
+    end = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+    return list(lrs[:end]), list(losses[:end])
+
+
+def suggest_lrs(lrs: list[float], losses: list[float]) -> dict[str, float]:
+    """Three readings of a range-test curve, each a learning rate.
+
+    ``steepest``: where the loss falls fastest in log lr. ``minimum / 10``: a tenth of where it is lowest.
+    ``valley``: two thirds into its longest falling stretch, as fastai does.
+    """
+    if len(lrs) < 5:
+        raise ValueError(f"only {len(lrs)} finite losses: start the sweep at a smaller min_lr")
+    x, y = np.log(np.asarray(lrs)), np.asarray(losses)
+    best = int(y.argmin())
+    slope = np.gradient(y, x)[: max(best, 1)]
+    return {"steepest": float(lrs[int(slope.argmin())]), "minimum / 10": float(lrs[best] / 10),
+            "valley": float(lrs[_valley(y)])}
+
+
+def _valley(losses: np.ndarray) -> int:
+    """Index two thirds along the longest decreasing subsequence of the losses."""
+    length = np.ones(len(losses), dtype=int)
+    previous = np.full(len(losses), -1)
+    for i in range(1, len(losses)):
+        lower = np.flatnonzero(losses[:i] > losses[i])
+        if len(lower):
+            previous[i] = lower[length[lower].argmax()]
+            length[i] = length[previous[i]] + 1
+    end = int(length.argmax())
+    start, steps = end, int(length[end]) - 1
+    for _ in range(steps):
+        start = int(previous[start])
+    return start + (end - start) * 2 // 3

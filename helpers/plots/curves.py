@@ -1,0 +1,99 @@
+"""Curves and bars: everything with two numeric axes."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from helpers.plots.style import CHANNEL_COLORS, COLORS, SPLIT_STYLE
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots()[1] if ax is None else ax
+
+
+def plot_history(rows: list[dict], quantity: str = "loss", *, ax=None, label: str = "your run",
+                 reference_rows: list[dict] | None = None) -> Axes:
+    """Loss or accuracy of train and val over the epochs; a reference run in grey beside it."""
+    if quantity not in ("loss", "accuracy"):
+        raise ValueError(f"quantity={quantity!r}: choose 'loss' or 'accuracy'")
+    ax = _axes(ax)
+    for split in ("train", "val"):
+        name = f"{split}_{quantity}"
+        for data, who, style in ((reference_rows or [], "reference run", {"color": "0.6"}), (rows, label, {})):
+            points = [(row["epoch"], row[name]) for row in data if row.get(name) is not None]
+            if points:
+                ax.plot(*zip(*points, strict=True), **{**SPLIT_STYLE[split], **style}, label=f"{split}, {who}")
+    ax.set(xlabel="epoch", ylabel=quantity if quantity == "accuracy" else "cross-entropy")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if quantity == "accuracy":
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.legend(fontsize=8)
+    return ax
+
+
+def plot_lines(series: dict, *, ax=None, xlabel: str, ylabel: str, title: str = "", logx=False, logy=False) -> Axes:
+    """Named lines: ``{"name": (x, y)}``, told apart by colour and dash."""
+    ax = _axes(ax)
+    dashes = ["-", "--", ":", "-."]
+    for number, (name, (x, y)) in enumerate(series.items()):
+        ax.plot(np.asarray(x), np.asarray(y), label=name, color=COLORS[number % len(COLORS)],
+                linestyle=dashes[number % len(dashes)])
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log" if logx else "linear",
+           yscale="log" if logy else "linear")
+    if len(series) > 1:
+        ax.legend(fontsize=8)
+    return ax
+
+
+def plot_schedule(lrs, momenta=None, *, ax=None, title: str = "") -> Axes:
+    """Learning rate at every step, and momentum on a second axis if given."""
+    ax = _axes(ax)
+    ax.plot(np.asarray(lrs), color=COLORS[0], label="learning rate")
+    ax.set(xlabel="step", ylabel="learning rate", title=title)
+    if momenta is not None:
+        other = ax.twinx()
+        other.plot(np.asarray(momenta), color=COLORS[3], linestyle="--")
+        other.set(xlabel="step", ylabel="momentum (dashed)")
+        other.grid(False)
+    return ax
+
+
+def plot_range_test(lrs, losses, suggestions: dict, *, ax=None, title: str = "") -> Axes:
+    """Loss against learning rate, with a marked vertical line a suggestion."""
+    ax = _axes(ax)
+    lrs, losses = np.asarray(lrs), np.asarray(losses)
+    ax.semilogx(lrs, losses, color="0.3", label="smoothed loss")
+    for number, (name, lr) in enumerate(suggestions.items()):
+        ax.axvline(lr, color=COLORS[number], linestyle=["-", "--", ":"][number % 3], label=f"{name}: {lr:.2g}")
+    low, start = np.nanmin(losses), losses[0]
+    ax.set(xlabel="learning rate", ylabel="cross-entropy", title=title,
+           ylim=(low - 0.1 * (start - low), start + 0.8 * (start - low) + 1e-3))
+    ax.legend(fontsize=8)
+    return ax
+
+
+def plot_histogram(counts, edges, *, ax=None, title: str = "", xlabel: str = "pixel value") -> Axes:
+    """Share of pixels a bin for each channel: counts (3, bins), edges (bins + 1,)."""
+    ax = _axes(ax)
+    counts, edges = np.asarray(counts, dtype=float), np.asarray(edges)
+    if counts.ndim != 2 or counts.shape[1] + 1 != len(edges):
+        raise ValueError(f"counts {counts.shape} and {len(edges)} edges do not fit: need (channels, bins), bins + 1")
+    for row, color, name in zip(counts, CHANNEL_COLORS, ("red", "green", "blue"), strict=False):
+        ax.stairs(row / row.sum(), edges, color=color, label=name, linewidth=1.4)
+    ax.set(xlabel=xlabel, ylabel="share of pixels", title=title)
+    ax.legend(fontsize=8)
+    return ax
+
+
+def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="") -> Axes:
+    """Horizontal bars in the order given, the first on top; `low` and `high` draw intervals."""
+    ax = _axes(ax)
+    values = np.asarray(values, dtype=float)
+    error = None if low is None else np.clip([values - np.asarray(low), np.asarray(high) - values], 0, None)
+    ax.barh(list(labels), values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
+    ax.invert_yaxis()
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    return ax

@@ -1,0 +1,69 @@
+"""Galleries: uint8 images (N, 3, H, W) in rows and columns, without ticks."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def _show(ax, image) -> None:
+    """One uint8 image (3, H, W) on one axes."""
+    ax.imshow(np.moveaxis(np.asarray(image), 0, -1), interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+
+
+def _require_images(images) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != np.uint8 or not len(images):
+        raise ValueError(f"images have shape {images.shape} and dtype {images.dtype}: "
+                         "need at least one, uint8 (N, 3, H, W), not normalized")
+    return images
+
+
+def show_images(images, titles=None, *, columns: int = 10, size: float = 1.0, title: str = "") -> Figure:
+    """Images in rows of `columns`, each `size` inches wide, with an optional title a picture."""
+    images = _require_images(images)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    tall = size * (1 + 0.16 * max(str(t).count("\n") + 1 for t in titles)) if titles is not None else size
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * tall + 0.5), squeeze=False)
+    for number, ax in enumerate(axes.flat):
+        if number >= len(images):
+            ax.axis("off")
+            continue
+        _show(ax, images[number])
+        if titles is not None:
+            ax.set_title(str(titles[number]), fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def plot_before_after(rows: dict, *, title: str = "", size: float = 1.0) -> Figure:
+    """One named row of images a transform: the key is written at the left of its row."""
+    shortest = min(len(images) for images in rows.values())
+    figure, axes = plt.subplots(len(rows), shortest, squeeze=False,
+                                figsize=(shortest * size + 1.2, len(rows) * size + 0.4))
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for ax, image in zip(line, _require_images(images), strict=False):
+            _show(ax, image)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    return figure
+
+
+def plot_class_grid(images, labels, classes, *, per_class: int = 8, title: str = "") -> Figure:
+    """The first `per_class` images of each class, a row a class."""
+    labels = np.asarray(labels)
+    images = _require_images(images)
+    return plot_before_after({name: images[labels == label][:per_class] for label, name in enumerate(classes)},
+                             title=title, size=0.8)
+
+
+def plot_predictions(images, true, predicted, confidence, classes, *, columns: int = 6, title: str = "") -> Figure:
+    """Images titled "true → predicted (confidence)"."""
+    titles = [f"{classes[t]}\n→ {classes[p]} ({c:.0%})"
+              for t, p, c in zip(np.asarray(true), np.asarray(predicted), np.asarray(confidence), strict=True)]
+    return show_images(images, titles, columns=columns, size=1.35, title=title)

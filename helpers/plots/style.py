@@ -1,0 +1,96 @@
+"""House style, captions and saving."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]  # Okabe–Ito
+CLASS_COLORS = [*COLORS[:6], "#8C6D31", "#7F7F7F", "#6A3D9A", "#000000"]
+CHANNEL_COLORS = ["#D55E00", "#009E73", "#0072B2"]  # red, green, blue
+SPLIT_STYLE = {
+    "train": {"color": COLORS[0], "marker": "o", "linestyle": "-"},
+    "val": {"color": COLORS[1], "marker": "s", "linestyle": "--"},
+    "test": {"color": COLORS[2], "marker": "^", "linestyle": ":"},
+}
+
+
+def use_style() -> None:
+    """Apply the series' matplotlib settings to all figures that follow."""
+    plt.rcParams.update({
+        "figure.dpi": 90, "savefig.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10,
+        "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+        "grid.alpha": 0.25, "axes.prop_cycle": plt.cycler(color=COLORS), "lines.linewidth": 1.6,
+        "lines.markersize": 4, "legend.frameon": False, "image.interpolation": "nearest", "image.cmap": "viridis",
+        "svg.hashsalt": "cifar", "figure.figsize": (6.4, 3.6),
+    })
+
+
+def as_figure(target) -> Figure:
+    """The figure of a Figure, an Axes, or an array of Axes."""
+    if isinstance(target, Figure):
+        return target
+    return np.ravel(np.asarray(target, dtype=object))[0].figure
+
+
+def caption(target, text: str) -> None:
+    """Write n, seeds, profile and device in small type under a figure."""
+    figure = as_figure(target)
+    figure.supxlabel(text, fontsize=8, color="0.35")
+
+
+def stamp(target, text: str) -> None:
+    """Mark a figure whose data is not what its reader might take it for, across the middle."""
+    as_figure(target).text(0.5, 0.5, text, ha="center", va="center", rotation=20, fontsize=15, color="0.3",
+                           alpha=0.35, zorder=10)
+
+
+def _unlabelled(figure: Figure) -> list[str]:
+    """Titles (or numbers) of the axes that show numbers without saying of what."""
+    missing = []
+    for number, ax in enumerate(figure.axes):
+        pictures = ax.images and not len(ax.get_xticks())
+        shown = ax.axison and ax.get_visible() and not pictures and ax.get_label() != "<colorbar>"
+        if shown and not (ax.get_xlabel() and ax.get_ylabel()):
+            missing.append(ax.get_title() or f"axes {number}")
+    return missing
+
+
+def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png",), folder=None) -> Path:
+    """Save a figure, the same bytes each time, with its alt text beside it.
+
+    Parameters
+    ----------
+    target : Figure, Axes, or array of Axes
+    name : str
+        File name without ending, for example ``"01_class_balance"``.
+    alt : str
+        What a reader who cannot see the figure should know.
+    formats : tuple of {"png", "svg", "pdf"}
+    folder : path, optional
+        ``$CIFAR_FIGURES`` or ``runs/figures`` by default.
+
+    Raises
+    ------
+    ValueError
+        Without alt text, or for axes without labels.
+    """
+    figure = as_figure(target)
+    if not alt.strip():
+        raise ValueError(f"{name}: alt text is empty; say in a sentence what the figure shows")
+    if missing := _unlabelled(figure):
+        raise ValueError(f"{name}: no axis labels on {missing}; set xlabel and ylabel, with units")
+    if os.environ.get("CIFAR_PROFILE") == "smoke":
+        stamp(figure, "smoke profile: stand-in data, not CIFAR")
+    folder = Path(folder or os.environ.get("CIFAR_FIGURES") or ROOT / "runs" / "figures")
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending in formats:
+        metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
+        figure.savefig(folder / f"{name}.{ending}", metadata=metadata)
+    (folder / f"{name}.txt").write_text(alt.strip() + "\n")
+    return folder / f"{name}.{formats[0]}"

@@ -1,0 +1,81 @@
+"""From a trained model to its answers: logits, errors by confidence, per-class accuracy, confusion."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from helpers.train import autocast, resolve_precision
+
+
+@torch.no_grad()
+def predict_logits(model: nn.Module, batches, *, device: torch.device | None = None,
+                   precision: str = "auto") -> tuple[Tensor, Tensor]:
+    """Logits float32 (N, num_classes) and labels int64 (N,) of all batches in order, both on the CPU.
+
+    Runs in eval mode; the model's mode is restored.
+    """
+    device = device or next(model.parameters()).device
+    precision, was_training = resolve_precision(precision, device), model.training
+    model.eval()
+    logits, labels = [], []
+    for images, targets in batches:
+        with autocast(precision, device):
+            logits.append(model(images.to(device)).float().cpu())
+        labels.append(targets.cpu())
+    model.train(was_training)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def confidences(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Largest softmax probability (N,) and the class it belongs to (N,)."""
+    return torch.as_tensor(logits).softmax(1).max(1)
+
+
+def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
+    """Indices of the wrong answers, the most confident first."""
+    confidence, predicted = confidences(logits)
+    wrong = (predicted != labels).nonzero()[:, 0]
+    return wrong[confidence[wrong].argsort(descending=True)]
+
+
+def least_sure_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Indices of the right answers, the least confident first."""
+    confidence, predicted = confidences(logits)
+    right = (predicted == labels).nonzero()[:, 0]
+    return right[confidence[right].argsort()]
+
+
+def wilson_interval(successes, count, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of a proportion (Wilson 1927), which stays inside [0, 1] also for few trials."""
+    successes, count = np.asarray(successes, float), np.asarray(count, float)
+    share, weight = successes / count, 1 + z**2 / count
+    center = (share + z**2 / (2 * count)) / weight
+    half = z / weight * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return center - half, center + half
+
+
+def confusion_matrix(logits: Tensor, labels: Tensor, num_classes: int) -> np.ndarray:
+    """Counts int64 (num_classes, num_classes): row = true class, column = predicted class."""
+    cell = torch.as_tensor(labels) * num_classes + torch.as_tensor(logits).argmax(1)
+    return torch.bincount(cell, minlength=num_classes**2).view(num_classes, num_classes).numpy()
+
+
+def per_class_accuracy(logits: Tensor, labels: Tensor, num_classes: int) -> dict[str, np.ndarray]:
+    """``accuracy``, ``low``, ``high`` (95 % Wilson interval) and ``count``, each (num_classes,)."""
+    matrix = confusion_matrix(logits, labels, num_classes)
+    count = matrix.sum(1)
+    if not count.all():
+        raise ValueError(f"classes {np.flatnonzero(count == 0).tolist()} have no images: their accuracy is unknown")
+    low, high = wilson_interval(matrix.diagonal(), count)
+    return {"accuracy": matrix.diagonal() / count, "low": low, "high": high, "count": count}
+
+
+def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str, str, int]]:
+    """``(true, predicted, count)`` of the most frequent errors, largest first."""
+    errors = np.array(matrix)
+    np.fill_diagonal(errors, 0)
+    cells = np.argsort(-errors, axis=None, kind="stable")[:top]
+    return [(classes[r], classes[c], int(errors[r, c])) for r, c in zip(*np.unravel_index(cells, errors.shape),
+                                                                        strict=True) if errors[r, c]]
