@@ -205,8 +205,8 @@ def split_train_val(train: ImageSet, val_size: int = 5000, seed: int = 0) -> tup
 
     `val_size` is capped at a tenth of a set that is smaller than CIFAR's 50,000.
     """
-    if not 0 < val_size < len(train):
-        raise ValueError(f"val_size={val_size}: must be between 1 and {len(train) - 1}")
+    if val_size < 1 or len(train) < 2:
+        raise ValueError(f"val_size={val_size} of {len(train)} images: need at least one for each side")
     val_size = min(val_size, max(1, len(train) // 10))
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     chosen = order[_first_of_each(train.labels[order], val_size)].sort().values

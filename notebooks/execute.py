@@ -103,6 +103,7 @@ def execute(path: Path, folder: Path) -> str:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     client = NotebookClient(notebook, timeout=LIMIT_S, kernel_name="python3", record_timing=False,
+                            extra_arguments=["--IPKernelApp.log_level=40"],
                             resources={"metadata": {"path": str(path.parent)}})
     failure = ""
     try:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 HELPERS = Path(__file__).parent.parent / "helpers"
-LAYERS = {"__init__": 0, "compat": 0, "env": 0, "download": 0, "data": 1, "augment": 1, "models": 1, "loader": 2, "optim": 2,
-          "checkpoints": 2, "train": 3, "predict": 4, "analysis": 4, "experiments": 5, "bench": 5, "__main__": 6}
+LAYERS = {"__init__": 0, "compat": 0, "env": 0, "download": 0, "data": 1, "augment": 1, "models": 1,
+          "loader": 2, "optim": 2, "checkpoints": 2, "train": 3, "predict": 4,
+          "analysis": 4, "experiments": 5, "bench": 5, "__main__": 6}
 MODULES = sorted(HELPERS.glob("*.py"))
 EVERY_FILE = sorted(HELPERS.rglob("*.py"))
 

@@ -14,7 +14,8 @@ def cifar100_statistics(answer) -> str:
     counts = [np.bincount(images[:, c].ravel(), minlength=256) for c in range(3)]
     values = np.arange(256) / 255
     true_mean = np.array([np.average(values, weights=c) for c in counts])
-    true_std = np.array([np.average((values - m) ** 2, weights=c) ** 0.5 for m, c in zip(true_mean, counts, strict=True)])
+    squares = np.array([np.average(values**2, weights=c) for c in counts])
+    true_std = np.sqrt(squares - true_mean**2)
     if mean.shape != (3,) or std.shape != (3,):
         return f"three numbers each are needed, one a color; these have shapes {mean.shape} and {std.shape}"
     if np.allclose(mean, true_mean * 255, rtol=1e-2):

@@ -1,0 +1,19 @@
+"""Checks of notebook 04."""
+
+from helpers.checks import exercise
+
+
+@exercise
+def middle_of_sweep(answer) -> str:
+    """Half way, in factors, from 1e-4 to 10."""
+    if abs(answer - 5.00005) < 0.01:
+        return "that adds equal amounts; the sweep multiplies by equal factors"
+    return "" if abs(answer - 0.0316228) < 1e-4 else "half of the steps make half of the factor, in logarithms"
+
+
+@exercise
+def steepest(answer) -> str:
+    """The example curve is a logistic fall in log lr, centered on 0.02."""
+    if answer > 0.1:
+        return "the loss falls fastest before its minimum, and the slope is taken against log lr"
+    return "" if 0.015 < answer < 0.027 else "take the slope of the loss against log lr, and its most negative value"
