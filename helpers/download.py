@@ -19,6 +19,7 @@ MIRRORS = {
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 MIN_SPEED = 50_000  # bytes per second; a mirror slower than this over PATIENCE seconds is left for the next
 PATIENCE = 15.0  # seconds
+BLOCK = 1 << 16  # bytes read at a time
 TIMEOUT = 5.0  # seconds to wait for a connection or for the next bytes
 
 
@@ -88,7 +89,7 @@ def _download(url: str, path: Path, md5: str) -> None:
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(path, "wb") as file:
         total, started, received = int(answer.headers.get("Content-Length") or 0), time.monotonic(), 0
         with tqdm(total=total or None, unit="B", unit_scale=True, desc=path.name) as bar:
-            while block := answer.read(1 << 16):
+            while block := answer.read(BLOCK):
                 file.write(block)
                 received += len(block)
                 bar.update(len(block))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import random
@@ -13,6 +14,7 @@ import torch
 from helpers.compat import mend_torchvision
 
 PROFILES = ("smoke", "quick", "full")
+PRECISIONS = {"auto": None, "bf16": torch.bfloat16, "fp16": torch.float16, "float32": None}
 PACKAGES = ("torch", "torchvision", "numpy", "albumentations", "torch-lr-finder", "torchsummary", "matplotlib",
             "pandas", "scikit-learn")
 
@@ -61,6 +63,17 @@ def choose_precision(device: torch.device) -> str:
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     native = device.type == "cpu" and any(check() for check in checks if check)
     return "bf16" if native else "float32"
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``"auto"`` → what `choose_precision` finds for the device; other names pass."""
+    return choose_precision(device) if precision == "auto" else precision
+
+
+def autocast(precision: str, device: torch.device):
+    """Context in which matrix products run in `precision`; does nothing for float32."""
+    dtype = PRECISIONS[precision]
+    return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
 
 
 def seed_everything(seed: int) -> torch.Generator:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from helpers.train import autocast, resolve_precision
+from helpers.env import autocast, resolve_precision
 
 
 @torch.no_grad()
@@ -53,7 +53,7 @@ def wilson_interval(successes, count, z: float = 1.96) -> tuple[np.ndarray, np.n
     share, weight = successes / count, 1 + z**2 / count
     center = (share + z**2 / (2 * count)) / weight
     half = z / weight * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return center - half, center + half
+    return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
 
 
 def confusion_matrix(logits: Tensor, labels: Tensor, num_classes: int) -> np.ndarray:

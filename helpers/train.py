@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,10 +11,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from helpers.checkpoints import load_checkpoint, restore_rng_state, rng_state, save_checkpoint
-from helpers.env import choose_precision, get_device
+from helpers.env import PRECISIONS, autocast, get_device, resolve_precision
 from helpers.optim import make_optimizer, make_scheduler
-
-PRECISIONS = {"auto": None, "bf16": torch.bfloat16, "fp16": torch.float16, "float32": None}
 
 
 class DivergedError(RuntimeError):
@@ -76,17 +73,6 @@ class History:
         if not self.epochs:
             raise ValueError("no epoch was finished, so there is nothing to read; train longer")
         return self.epochs[-1]
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """``"auto"`` → what `choose_precision` finds for the device; other names pass."""
-    return choose_precision(device) if precision == "auto" else precision
-
-
-def autocast(precision: str, device: torch.device):
-    """Context in which matrix products run in `precision`; does nothing for float32."""
-    dtype = PRECISIONS[precision]
-    return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
 
 
 class _Engine:

@@ -1,0 +1,125 @@
+"""Augmentation: a slow loop over images as the oracle, and distributions of both pipelines."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from helpers.augment import (
+    AlbumentationsDataset,
+    BatchAugment,
+    make_albumentations,
+    make_batch_augment,
+    seed_worker,
+    strict_albumentations,
+)
+from helpers.data import channel_statistics, make_stand_in
+
+DATA = make_stand_in("train", 200)
+MEAN, STD = channel_statistics(DATA.images)
+FILL = torch.tensor([10.0, 20.0, 30.0])
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def one_by_one(image, draws, i, augment):
+    """Pad with NumPy, slice, reverse, fill: one image, nothing batched."""
+    array = np.pad(image.numpy(), [(0, 0), (augment.padding,) * 2, (augment.padding,) * 2], mode="reflect")
+    top, left = augment.padding + int(draws.shift_y[i]), augment.padding + int(draws.shift_x[i])
+    array = array[:, top:top + 32, left:left + 32]
+    array = (array[:, :, ::-1] if draws.flip[i] else array).copy()
+    y, x, size = int(draws.hole_y[i]), int(draws.hole_x[i]), augment.cutout
+    for channel in range(3):
+        array[channel, y:y + size, x:x + size] = int(FILL[channel])
+    return array
+
+
+@pytest.mark.parametrize("augment", [BatchAugment(), BatchAugment(padding=0, cutout=0), BatchAugment(2, False, 5)])
+def test_batched_equals_one_by_one(augment):
+    before = DATA.images.clone()
+    draws = augment.draw(200, 32, generator())
+    batched = augment.apply(DATA.images, draws, FILL)
+    for i in range(200):
+        assert np.array_equal(batched[i].numpy(), one_by_one(DATA.images[i], draws, i, augment))
+    assert torch.equal(DATA.images, before) and batched.dtype == torch.uint8
+
+
+def test_draws_are_uniform():
+    draws = BatchAugment().draw(90_000, 32, generator())
+    assert torch.bincount(draws.shift_y + 4).tolist() == pytest.approx([10_000] * 9, rel=0.05)
+    assert torch.bincount(draws.hole_x).tolist() == pytest.approx([3600] * 25, rel=0.08)
+    assert draws.flip.float().mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_seeds_repeat_and_differ():
+    augment = BatchAugment()
+    one, two, other = (augment(DATA.images, generator(seed), FILL) for seed in (0, 0, 1))
+    assert torch.equal(one, two) and not torch.equal(one, other)
+
+
+def test_equal_in_distribution_to_albumentations():
+    pipeline = make_albumentations("crop_flip_cutout", MEAN, STD)
+    pipeline.set_random_seed(0)
+    array, count = DATA.images[0].permute(1, 2, 0).numpy(), 4000
+    theirs = torch.stack([pipeline(image=array)["image"] for _ in range(count)])
+    images = make_batch_augment("crop_flip_cutout")(DATA.images[:1].repeat(count, 1, 1, 1), generator(), MEAN * 255)
+    ours = (images.float() / 255 - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
+    error = (theirs.var(0) + ours.var(0)).div(count).sqrt() + 1e-3
+    z = (theirs.mean(0) - ours.mean(0)) / error
+    assert z.abs().mean() < 1.2 and z.abs().max() < 5.5
+    assert (theirs.std(0) - ours.std(0)).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("name, changes", [("none", False), ("flip", True), ("crop_flip", True),
+                                           ("crop_flip_cutout", True)])
+def test_presets_change_what_they_say(name, changes):
+    plain = make_albumentations("none", MEAN, STD)
+    pipeline = make_albumentations(name, MEAN, STD)
+    arrays = DATA.images[:50].permute(0, 2, 3, 1).numpy()
+    moved = [not torch.equal(pipeline(image=a)["image"], plain(image=a)["image"]) for a in arrays]
+    assert any(moved) == changes
+    batch = make_batch_augment(name)
+    assert (batch is None) != changes
+
+
+def test_cutout_leaves_a_square_of_zeros():
+    pipeline = make_albumentations("crop_flip_cutout", MEAN, STD)
+    white = np.full((32, 32, 3), 255, np.uint8)
+    for _ in range(20):
+        hole = (pipeline(image=white)["image"].abs() < 0.02).all(0)
+        rows, columns = hole.any(1).nonzero()[:, 0], hole.any(0).nonzero()[:, 0]
+        assert hole.sum() == 64 and len(rows) == len(columns) == 8 and rows[-1] - rows[0] == 7
+
+
+def test_ignored_arguments_raise():
+    import albumentations as A
+
+    for name, arguments in (("RandomCrop", {"height": 32, "width": 32, "pad": 4}), ("CoarseDropout", {"max_holes": 1}),
+                            ("HorizontalFlip", {"always_apply": True})):
+        with pytest.raises(ValueError, match="documentation"), strict_albumentations():
+            getattr(A, name)(**arguments)
+
+
+def test_workers_and_epochs_differ_and_a_seed_repeats():
+    def epochs(seed):
+        torch.manual_seed(seed)
+        same = DATA.subset(torch.zeros(40, dtype=torch.int64))
+        dataset = AlbumentationsDataset(same, make_albumentations("crop_flip_cutout", MEAN, STD))
+        loader = DataLoader(dataset, batch_size=20, num_workers=2, worker_init_fn=seed_worker)
+        return [torch.cat([images for images, _ in loader]) for _ in range(2)]
+
+    first, second = epochs(0)
+    assert not torch.equal(first[:20], first[20:]), "the two workers repeat each other"
+    assert not torch.equal(first, second), "epochs repeat each other"
+    assert all(torch.equal(a, b) for a, b in zip(epochs(0), [first, second], strict=True))
+
+
+def test_unknown_and_impossible_are_refused():
+    with pytest.raises(ValueError, match="crop_flip_cutout"):
+        make_batch_augment("mosaic")
+    with pytest.raises(ValueError, match="padding=-1"):
+        BatchAugment(padding=-1)
+    with pytest.raises(ValueError, match="too large"):
+        BatchAugment(cutout=40).draw(1, 32, generator())
