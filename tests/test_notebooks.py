@@ -31,7 +31,7 @@ def insert_solutions(notebook):
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "code":
-            found = re.findall(r"^checks\.\w+\(answer.*\)$", cell.source, re.M)
+            found = re.findall(r"^(checks\.\w+\(answer.*\));$", cell.source, re.M)
             check = found[-1] if found else check
         for solution in SOLUTION.findall(cell.source) if cell.cell_type == "markdown" else []:
             cells.append(nbformat.v4.new_code_cell(f"{solution}\nassert {check}", id=f"solution-{count}"))

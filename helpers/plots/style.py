@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -41,7 +42,7 @@ def as_figure(target) -> Figure:
 def caption(target, text: str) -> None:
     """Write n, seeds, profile and device in small type under a figure."""
     figure = as_figure(target)
-    figure.supxlabel(text, fontsize=8, color="0.35")
+    figure.supxlabel(textwrap.fill(text, int(figure.get_figwidth() * 15)), fontsize=8, color="0.35")
 
 
 def stamp(target, text: str) -> None:
