@@ -89,5 +89,5 @@ def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.de
     batches = MemoryLoader(
         train.to(device), config.batch_size, statistics=statistics, augment=make_batch_augment(config.augment),
         shuffle=True, seed=config.seed, image_sizes=config.image_sizes)
-    val_batches = val and MemoryLoader(val.to(device), 1000, statistics=statistics)
+    val_batches = None if val is None else MemoryLoader(val.to(device), 1000, statistics=statistics)
     return Loaders(batches, val_batches)

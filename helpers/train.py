@@ -48,12 +48,16 @@ class TrainConfig:
         for name in ("num_epochs", "batch_size", "micro_batch_size", "max_lr", "div_factor", "final_div_factor"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be greater than 0")
-        for name, high in (("momentum", 1), ("label_smoothing", 1), ("pct_start", 1), ("weight_decay", 1e9)):
+        for name, high in (("momentum", 1), ("label_smoothing", 1), ("pct_start", 1), ("weight_decay", 1e9),
+                           ("clip_norm", 1e9)):
             if not 0 <= getattr(self, name) < high:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be at least 0 and below {high:g}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision={self.precision!r}: choose from {sorted(PRECISIONS)}")
-        object.__setattr__(self, "image_sizes", tuple(tuple(pair) for pair in self.image_sizes))
+        sizes = tuple(tuple(pair) for pair in self.image_sizes)
+        if any(len(pair) != 2 or pair[0] < 0 or pair[1] < 1 for pair in sizes) or list(sizes) != sorted(sizes):
+            raise ValueError(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs in ascending order of epoch")
+        object.__setattr__(self, "image_sizes", sizes)
 
 
 @dataclass
@@ -79,11 +83,12 @@ class _Engine:
     """Model, optimizer, schedule and scaler of one run, and the one update that they make together."""
 
     def __init__(self, model: nn.Module, config: TrainConfig, total_steps: int, device: torch.device):
-        self.config, self.device = config, device
+        self.config, self.device, self.total_steps = config, device, total_steps
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(device, memory_format=self.layout)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.optimizer = make_optimizer(self.model, config)
+        self.optimizer.zero_grad()  # gradients left over from a Ctrl-C or an earlier backward() are not ours
         self.scheduler = make_scheduler(self.optimizer, config, total_steps)
         self.precision = resolve_precision(config.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
@@ -155,24 +160,30 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
     """
     device = device or next(model.parameters()).device
     precision, was_training = resolve_precision(precision, device), model.training
-    model.eval()
     totals, count = torch.zeros(3, device=device), 0
-    for images, labels in batches:
-        images, labels = images.to(device), labels.to(device)
-        with autocast(precision, device):
-            logits = model(images).float()
-        top5 = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
-        loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-        totals += torch.stack([loss, top5[:, 0].sum(), top5.any(1).sum()])
-        count += len(labels)
-    model.train(was_training)
+    try:
+        model.eval()
+        for images, labels in batches:
+            images, labels = images.to(device), labels.to(device)
+            with autocast(precision, device):
+                logits = model(images).float()
+            top5 = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+            loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            totals += torch.stack([loss, top5[:, 0].sum(), top5.any(1).sum()])
+            count += len(labels)
+    finally:
+        model.train(was_training)
     return dict(zip(("loss", "accuracy", "top5_accuracy"), (totals / count).tolist(), strict=True))
 
 
 def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
     """Load a run's state into the engine; refuses another configuration and lists the fields that differ."""
     state = load_checkpoint(path)
-    theirs, ours = state["config"], asdict(config)
+    absent = {"config", "history", "rng", "total_steps", *engine.parts()} - set(state)
+    if absent:
+        raise ValueError(f"{path} holds no run to resume (no {sorted(absent)}); use another checkpoint path")
+    theirs = state["config"] | {"total_steps": state["total_steps"]}
+    ours = asdict(config) | {"total_steps": engine.total_steps}
     differing = [f"{k}: {theirs.get(k)!r} there, {v!r} here" for k, v in ours.items() if theirs.get(k) != v]
     if differing:
         raise ValueError(f"{path} was written by another configuration ({'; '.join(differing)}); "
@@ -185,14 +196,13 @@ def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
 
 def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | None = None, progress: bool = True,
         checkpoint: str | Path | None = None, resume: bool = False) -> History:
-    """Train `model` in place and return what was measured.
+    """Train `model` in place and return what was measured; a NaN or infinite loss raises `DivergedError`.
 
     Parameters
     ----------
     data : pair (train, val)
         Two iterables of ``(images, labels)`` that have a length: `make_loaders`' or plain ``DataLoader`` s.
         `val` may be None.
-    config : TrainConfig
     device : torch.device, optional
         Where to train; `get_device` by default.
     checkpoint : path, optional
@@ -202,14 +212,11 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     -------
     History
         After Ctrl-C: the finished epochs, with `stopped` set.
-
-    Raises
-    ------
-    DivergedError
-        When the loss is NaN or infinite.
     """
     device = device or get_device()
     batches, val_batches = data
+    if not len(batches):
+        raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
     engine = _Engine(model, config, config.num_epochs * len(batches), device)
     history = History()
     if resume and checkpoint and Path(checkpoint).exists():
@@ -234,6 +241,7 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
             if checkpoint:
                 states = {name: part.state_dict() for name, part in engine.parts().items()}
                 save_checkpoint(checkpoint, {**states, "rng": rng_state(), "epoch": epoch + 1,
+                                             "total_steps": engine.total_steps,
                                              "history": history.epochs, "config": asdict(config)})
     except KeyboardInterrupt:
         history.stopped = f"interrupted in epoch {len(history.epochs) + 1} of {config.num_epochs}"
