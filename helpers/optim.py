@@ -7,6 +7,7 @@ import copy
 import io
 import math
 import unittest.mock
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +108,9 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
     -------
     RangeTest
     """
-    from torch_lr_finder import LRFinder, TrainDataLoaderIter
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its progress bar announces itself at import
+        from torch_lr_finder import LRFinder, TrainDataLoaderIter
 
     if not 0 < min_lr < max_lr or num_steps < 20:
         raise ValueError(f"min_lr={min_lr}, max_lr={max_lr}, num_steps={num_steps}: "
@@ -126,6 +129,7 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
     for group in optimizer.param_groups:
         group["lr"] = min_lr
     finder = LRFinder(trial, optimizer, nn.CrossEntropyLoss(label_smoothing=config.label_smoothing), device=device)
+
     def until_nan(steps):  # takes the place of a progress widget, and ends the sweep at a NaN
         losses = finder.history["loss"]
         return (step for step in steps if not losses or math.isfinite(losses[-1]))

@@ -93,7 +93,8 @@ def normalize(notebook) -> None:
 
 
 def _is_progress(output) -> bool:
-    return output.get("name") == "stderr" and bool(re.search(r"\r|\d+%\|", output.get("text", "")))
+    text = output.get("text", "")
+    return output.get("name") == "stderr" and (not text.strip() or bool(re.search(r"\r|\d+%\|", text)))
 
 
 def execute(path: Path, folder: Path) -> str:
