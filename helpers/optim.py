@@ -27,6 +27,9 @@ def _adam(parameters, config):
 
 
 def _one_cycle(optimizer, config, total_steps):
+    if abs(config.pct_start * total_steps - 1) < 1e-9:  # torch would divide by zero
+        raise ValueError(f"pct_start={config.pct_start} of {total_steps} steps leaves a warm-up of no length: "
+                         "train longer, or change pct_start")
     return lr_scheduler.OneCycleLR(
         optimizer, config.max_lr, total_steps=total_steps, pct_start=config.pct_start, anneal_strategy="linear",
         div_factor=config.div_factor, final_div_factor=config.final_div_factor,

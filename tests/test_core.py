@@ -131,6 +131,12 @@ def test_one_cycle_at_every_step(final_div_factor):
             scheduler.step()
 
 
+def test_a_warm_up_of_no_length_is_refused():
+    config = TrainConfig(pct_start=0.25)
+    with pytest.raises(ValueError, match="pct_start=0.25 of 4 steps"):
+        make_scheduler(make_optimizer(nn.Linear(1, 1), config), config, 4)
+
+
 def test_range_test_leaves_all_as_it_was():
     model, loader = tiny(), make_loaders(DATA, None, CONFIG, CPU).train
     before, rng = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()
