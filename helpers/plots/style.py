@@ -41,7 +41,7 @@ def as_figure(target) -> Figure:
 
 def caption(target, text: str) -> None:
     """Write n, seeds, profile and device in small type under a figure."""
-    figure = as_figure(target)
+    figure, text = as_figure(target), text.replace("n = ", "n\u00a0=\u00a0")  # no line break inside
     figure.supxlabel(textwrap.fill(text, int(figure.get_figwidth() * 15)), fontsize=8, color="0.35")
 
 
