@@ -11,7 +11,8 @@ def receptive_field(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32
 
     With kernel k and jump j (input pixels between neighbouring outputs), a layer widens the field by
     (k − 1) · j and multiplies the jump by its stride (Araujo et al. 2019). Layers are taken in the order
-    in which one image passes them, so a residual branch counts with its full depth.
+    in which one image passes them, so a residual branch counts with its full depth; convolutions on a skip
+    and squeeze-and-excitation branches are left out.
 
     Returns
     -------
@@ -37,7 +38,10 @@ def _first(value) -> int:
 def _spatial_layers(model: nn.Module, image_shape: tuple[int, int, int]):
     """``(name, module, input height)`` of convolutions and pools in the order in which an image meets them."""
     kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
-    met, names = [], {module: name for name, module in model.named_modules()}
+    aside = [name for name, module in model.named_modules()
+             if name.endswith(("skip", "downsample")) or type(module).__name__ == "SqueezeExcitation"]
+    met, names = [], {module: name for name, module in model.named_modules()
+                      if not any(name.startswith(prefix) for prefix in aside)}
 
     def hook(module, inputs, output):
         met.append((names[module], module, inputs[0].shape[-1]))

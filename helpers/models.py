@@ -6,9 +6,12 @@ import contextlib
 import copy
 import io
 import re
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+
+from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, *, pool: bool = False) -> nn.Sequential:
@@ -64,7 +67,15 @@ class CustomResNet(nn.Module):
         return self.linear(self.pool(x).flatten(1)) * self.logit_scale
 
 
-MODELS = {"custom_resnet": CustomResNet}
+MODELS = {
+    "custom_resnet": CustomResNet,
+    "kaggle_resnet": partial(ResNet, (3, 3, 4), (60, 120, 240), 3, 1, 8),
+    "se_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), squeeze=16, dropout=0.3),
+    "stochastic_depth_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), dropout=0.3, stochastic_depth=0.2),
+    "resnet18": partial(torchvision_resnet, "resnet18"),
+    "resnet34": partial(torchvision_resnet, "resnet34"),
+    "depthwise_dilated": DepthwiseDilatedNet,
+}
 
 
 def make_model(name: str, **options) -> nn.Module:

@@ -1,0 +1,113 @@
+"""Several processes that train one model together, started by ``torchrun``; in a single process all of it is idle.
+
+Every process draws the same global batch and works on its own share of it. In each update gradients are averaged
+and batch-norm statistics merged, so that the result is that of a single process. (Only random layers, such as
+dropout, draw other numbers.)
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+def start() -> None:
+    """Join the group that torchrun's environment describes: nccl where each process has a GPU, else gloo."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
+        return
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    on_gpu = torch.cuda.device_count() >= int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if on_gpu:
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+
+
+def stop() -> None:
+    """Leave the group, if there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def world_size() -> int:
+    """Number of processes that train together, 1 without torchrun."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0; only process 0 writes files and prints."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def share(count: int, part: int) -> slice:
+    """Which of `count` images of a global batch are this process's, in multiples of `part` images.
+
+    The shares are disjoint and together complete; the last ones may be shorter, or empty.
+    """
+    parts = -(-count // part)
+    each = -(-parts // world_size()) * part
+    return slice(min(count, rank() * each), min(count, (rank() + 1) * each))
+
+
+def check_batch(config) -> None:
+    """Raise `ValueError` if a batch has too few micro-batches to give each process one."""
+    if config.batch_size < world_size() * config.micro_batch_size:
+        raise ValueError(f"batch_size={config.batch_size} is less than {world_size()} processes × micro_batch_size="
+                         f"{config.micro_batch_size}: lower micro_batch_size to {config.batch_size // world_size()}")
+
+
+def sum_over_processes(values: Tensor) -> Tensor:
+    """`values`, summed over all processes, on each of them."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def average_gradients(model: nn.Module, count: int) -> None:
+    """Replace gradients of the mean over this process's `count` images by those of the mean over all images."""
+    if world_size() == 1:
+        return
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    own = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() * count for p in parameters]
+    flat = sum_over_processes(torch.cat([*own, own[0].new_tensor([count])]))
+    for parameter, part in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = (part / flat[-1]).view(parameter.shape)
+
+
+class BatchNormMerge:
+    """Running statistics as if one process had seen all parts of the batch, one after the other.
+
+    With momentum m, k parts leave ``(1 − m)^k`` of the old value and add their own; so the changes of the
+    processes can be chained. Use as a context around the forward passes of one update.
+    """
+
+    def __init__(self, model: nn.Module):
+        self.layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.momentum is not None]
+
+    def _state(self) -> Tensor:
+        return torch.cat([torch.cat([m.running_mean, m.running_var]) for m in self.layers])
+
+    def __enter__(self):
+        if world_size() > 1 and self.layers:
+            self.before, self.count = self._state(), self.layers[0].num_batches_tracked.clone()
+
+    def __exit__(self, *error):
+        if world_size() == 1 or not self.layers or error[0]:
+            return
+        passes = (self.layers[0].num_batches_tracked - self.count).float().view(1)
+        mine = torch.cat([self._state(), passes])
+        everyone = [torch.empty_like(mine) for _ in range(world_size())]
+        dist.all_gather(everyone, mine)
+        sizes = [m.num_features for m in self.layers]
+        keep = torch.cat([torch.full((2 * n,), 1 - m.momentum) for m, n in zip(self.layers, sizes, strict=True)])
+        keep, merged = keep.to(mine.device), self.before
+        for theirs in everyone:
+            kept = keep ** theirs[-1]
+            merged = kept * merged + theirs[:-1] - kept * self.before
+        total = sum(int(theirs[-1]) for theirs in everyone)
+        for layer, part in zip(self.layers, merged.split([2 * n for n in sizes]), strict=True):
+            layer.running_mean.copy_(part[:layer.num_features])
+            layer.running_var.copy_(part[layer.num_features:])
+            layer.num_batches_tracked.copy_(self.count + total)

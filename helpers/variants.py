@@ -1,0 +1,149 @@
+"""Residual networks of many shapes, and a depthwise alternative: what `CustomResNet` is compared with.
+
+All take float images (N, 3, 32, 32), or another size, and return logits (N, num_classes).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class BasicBlock(nn.Module):
+    """``relu(x + f(x))`` with two convolutions in ``f`` (He et al. 2016), and what later papers hang on to it.
+
+    Where the shape changes, ``x`` passes a strided convolution. `squeeze` > 0 weighs the channels of ``f(x)``
+    by a squeeze-and-excitation branch (Hu et al. 2018); `drop_probability` skips ``f`` for an image now and
+    then while training, and scales it by 1/(1 − p) otherwise, so that its mean is that of test time.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1, kernel_size: int = 3,
+                 skip_kernel_size: int = 1, squeeze: int = 0, drop_probability: float = 0.0):
+        from torchvision.ops import SqueezeExcitation, StochasticDepth
+
+        super().__init__()
+
+        def conv(inputs: int, size: int, stride: int) -> list[nn.Module]:
+            return [nn.Conv2d(inputs, out_channels, size, stride, size // 2, bias=False), nn.BatchNorm2d(out_channels)]
+
+        body = [*conv(in_channels, kernel_size, stride), nn.ReLU(), *conv(out_channels, kernel_size, 1)]
+        if squeeze:
+            body.append(SqueezeExcitation(out_channels, max(1, out_channels // squeeze)))
+        if drop_probability:
+            body.append(StochasticDepth(drop_probability, mode="row"))
+        self.body = nn.Sequential(*body)
+        same = stride == 1 and in_channels == out_channels
+        self.skip = nn.Identity() if same else nn.Sequential(*conv(in_channels, skip_kernel_size, stride))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.skip(x) + self.body(x))
+
+
+class ResNet(nn.Module):
+    """A residual network of any number of stages; every stage after the first halves the map.
+
+    Parameters
+    ----------
+    blocks, channels : sequences of int, of one length
+        Residual blocks, and channels, of each stage.
+    kernel_size, skip_kernel_size : int, or one int a stage
+        Odd kernel sizes of the blocks and of the convolutions on the skip.
+    pool_size : int
+        Side of the average pooling before the linear layer, on the map of a 32-pixel image; 0 for all of it.
+    squeeze : int
+        Reduction of squeeze-and-excitation, 16 in its paper; 0 for none.
+    dropout : float
+        Probability before the linear layer.
+    stochastic_depth : float
+        Probability of skipping the last block; it grows linearly from 0 at the first (Huang et al. 2016).
+    """
+
+    def __init__(self, blocks=(2, 2, 2, 2), channels=(64, 128, 256, 512), kernel_size=3, skip_kernel_size=1,
+                 pool_size: int = 0, num_classes: int = 10, *, squeeze: int = 0, dropout: float = 0.0,
+                 stochastic_depth: float = 0.0):
+        super().__init__()
+        kernels, skips = (_per_stage(k, len(blocks)) for k in (kernel_size, skip_kernel_size))
+        side = 32 // 2 ** (len(blocks) - 1)
+        _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size, side)
+        self.stem = nn.Sequential(nn.Conv2d(3, channels[0], 3, padding=1, bias=False),
+                                  nn.BatchNorm2d(channels[0]), nn.ReLU())
+        stages, in_channels, depth, total = [], channels[0], 0, sum(blocks)
+        for stage, (count, out_channels) in enumerate(zip(blocks, channels, strict=True)):
+            for block in range(count):
+                stages.append(BasicBlock(
+                    in_channels, out_channels, stride=2 if stage and not block else 1, kernel_size=kernels[stage],
+                    skip_kernel_size=skips[stage], squeeze=squeeze,
+                    drop_probability=stochastic_depth * depth / max(1, total - 1)))
+                in_channels, depth = out_channels, depth + 1
+        self.stages = nn.Sequential(*stages)
+        cells = side // pool_size if pool_size else 1
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Flatten(), nn.Dropout(dropout),
+                                  nn.Linear(in_channels * cells**2, num_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.stages(self.stem(x)))
+
+
+def _per_stage(value, stages: int) -> list[int]:
+    return [value] * stages if isinstance(value, int) else list(value)
+
+
+def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: int) -> None:
+    """Raise `ValueError` that names what does not fit."""
+    lengths = {"blocks": len(blocks), "channels": len(channels), "kernel_size": len(kernels),
+               "skip_kernel_size": len(skips)}
+    if len(set(lengths.values())) > 1 or not blocks:
+        raise ValueError(f"one number a stage is needed in each of {lengths}")
+    if min(*blocks, *channels) < 1 or side < 1:
+        raise ValueError(f"blocks={list(blocks)}, channels={list(channels)}: at least 1 each, and at most 6 stages")
+    even = [k for k in (*kernels, *skips) if k % 2 == 0 or k < 1]
+    if even:
+        raise ValueError(f"kernel sizes {even} are not odd: padding could not keep the size of the map")
+    if not 0 <= pool_size <= side:
+        raise ValueError(f"pool_size={pool_size} is larger than the last map of {side} × {side} pixels")
+
+
+def torchvision_resnet(name: str, num_classes: int = 10, *, stem: str = "cifar") -> nn.Module:
+    """torchvision's ``resnet18`` or ``resnet34`` for small images.
+
+    ``stem="cifar"`` replaces the 7 × 7 convolution of stride 2 by a 3 × 3 of stride 1 and drops the max-pool,
+    so that a 32-pixel image reaches the blocks with 32 pixels instead of 8; ``"imagenet"`` keeps both.
+    """
+    import torchvision
+
+    if stem not in ("cifar", "imagenet"):
+        raise ValueError(f"stem={stem!r}: choose from ['cifar', 'imagenet']")
+    model = getattr(torchvision.models, name)(num_classes=num_classes)
+    if stem == "cifar":
+        model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+        model.maxpool = nn.Identity()
+    return model
+
+
+class DepthwiseDilatedNet(nn.Module):
+    """Depthwise-separable convolutions, some dilated: the last sees 51 × 51 pixels, more than the image has.
+
+    A depthwise 3 × 3 filters each channel on its own, a 1 × 1 mixes the channels (Howard et al. 2017): about a
+    ninth of the work. Dilation 2 spreads the nine taps over 5 × 5 pixels for no work at all (Yu & Koltun 2016).
+    """
+
+    def __init__(self, num_classes: int = 10, width: int = 32):
+        super().__init__()
+        layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        in_channels = width
+        for factor, stride, dilation in ((2, 1, 1), (2, 1, 2), (4, 2, 1), (4, 1, 1), (4, 1, 2), (8, 2, 1), (8, 1, 1),
+                                         (8, 1, 2)):
+            layers += _depthwise_separable(in_channels, factor * width, stride, dilation)
+            in_channels = factor * width
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(in_channels, num_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+def _depthwise_separable(in_channels: int, out_channels: int, stride: int, dilation: int) -> list[nn.Module]:
+    return [nn.Conv2d(in_channels, in_channels, 3, stride, dilation, dilation, groups=in_channels, bias=False),
+            nn.BatchNorm2d(in_channels), nn.ReLU(), nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            nn.BatchNorm2d(out_channels), nn.ReLU()]
