@@ -79,15 +79,102 @@ def _inside(pixel: Tensor, start: Tensor, length: int) -> Tensor:
     return (pixel >= start[:, None]) & (pixel < start[:, None] + length)
 
 
+@dataclass(frozen=True)
+class TransformAugment:
+    """A `BatchAugment`, then transforms of ``torchvision.transforms.v2``.
+
+    Those draw their random numbers once a call, so that a whole batch would be turned by the same angle. They
+    are called on groups of a few images: the smaller the group the more variety, and the slower.
+    """
+
+    transforms: str  # see V2_TRANSFORMS
+    first: BatchAugment = BatchAugment(cutout=0)
+    group: int = 8  # images that share one draw of random numbers
+
+    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
+        """Transform uint8 (N, 3, S, S); all random numbers come from `generator`."""
+        images = self.first(images, generator, fill)
+        transform = V2_TRANSFORMS[self.transforms]()
+        with _seeded_by(generator):
+            return torch.cat([transform(part) for part in images.split(self.group)])
+
+
+@contextlib.contextmanager
+def _seeded_by(generator: torch.Generator):
+    """Context in which torch's global generator, which torchvision draws from, continues from `generator`."""
+    seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
+    with torch.random.fork_rng(devices=[generator.device] if generator.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _compose(*names_and_options):
+    from torchvision.transforms import v2
+
+    return v2.Compose([getattr(v2, name)(**options) for name, options in names_and_options])
+
+
+_JITTER = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
+V2_TRANSFORMS = {
+    "erasing": lambda: _compose(("RandomErasing", {"p": 0.5})),
+    "jitter": lambda: _compose(("ColorJitter", {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.02})),
+    "rotation": lambda: _compose(("RandomRotation", {"degrees": 15})),
+    "perspective": lambda: _compose(("RandomPerspective", {"distortion_scale": 0.2, "p": 0.5})),
+    "randaugment": lambda: _compose(("RandAugment", {"num_ops": 2, "magnitude": 9})),
+    "geometry_color_erasing": lambda: _compose(
+        ("RandomRotation", {"degrees": 15}), ("ColorJitter", _JITTER),
+        ("RandomPerspective", {"distortion_scale": 0.2, "p": 0.5}), ("RandomErasing", {"p": 0.3})),
+}
+
 BATCH_AUGMENTS = {
     "none": None,
     "flip": BatchAugment(padding=0, cutout=0),
     "crop_flip": BatchAugment(cutout=0),
     "crop_flip_cutout": BatchAugment(),
+    "crop_flip_erasing": TransformAugment("erasing"),
+    "crop_flip_jitter": TransformAugment("jitter"),
+    "crop_flip_rotation": TransformAugment("rotation"),
+    "crop_flip_perspective": TransformAugment("perspective"),
+    "crop_flip_randaugment": TransformAugment("randaugment"),
+    "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing", BatchAugment(padding=0, cutout=0)),
 }
 
+# Which of torchvision's mixing transforms a batch may go through; one of them is chosen a batch.
+MIXES = {"none": (), "mixup": ("MixUp",), "cutmix": ("CutMix",), "mixup_or_cutmix": ("MixUp", "CutMix")}
 
-def make_batch_augment(name: str) -> BatchAugment | None:
+
+@dataclass(frozen=True)
+class Mix:
+    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) of a batch with its own reversed neighbor.
+
+    Returns the images and float labels (N, num_classes), rows that sum to 1; also for a batch left as it is.
+    """
+
+    transforms: tuple[str, ...]
+    num_classes: int
+    alpha: float = 1.0
+    probability: float = 1.0  # that a batch is mixed at all
+
+    def __call__(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Mix float images (N, 3, S, S) with labels int64 (N,)."""
+        from torchvision.transforms import v2
+
+        with _seeded_by(generator):
+            if torch.rand(()).item() >= self.probability:
+                return images, torch.nn.functional.one_hot(labels, self.num_classes).float()
+            name = self.transforms[torch.randint(len(self.transforms), ()).item()]
+            return getattr(v2, name)(alpha=self.alpha, num_classes=self.num_classes)(images, labels)
+
+
+def make_mix(config, num_classes: int) -> Mix | None:
+    """What a `TrainConfig` says about mixing; an unknown name raises `ValueError` with the known names."""
+    if config.mix not in MIXES:
+        raise ValueError(f"unknown mix {config.mix!r}: choose from {sorted(MIXES)}")
+    names = MIXES[config.mix]
+    return Mix(names, num_classes, config.mix_alpha, config.mix_probability) if names else None
+
+
+def make_batch_augment(name: str) -> BatchAugment | TransformAugment | None:
     """The batched augmentation of this name; an unknown one raises `ValueError` with the known names."""
     if name not in BATCH_AUGMENTS:
         raise ValueError(f"unknown augment {name!r}: choose from {sorted(BATCH_AUGMENTS)}")
@@ -105,6 +192,8 @@ def make_albumentations(name: str, mean: Tensor, std: Tensor):
     from albumentations.pytorch import ToTensorV2
 
     batch, fill = make_batch_augment(name), [float(m) * 255 for m in mean]
+    if isinstance(batch, TransformAugment):
+        raise ValueError(f"augment {name!r} is made of torchvision's transforms and has no albumentations form")
     with strict_albumentations():
         steps = []
         if batch and batch.padding:

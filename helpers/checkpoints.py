@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import torch
+from torch import nn
 
 
 def save_checkpoint(path: str | Path, state: dict) -> Path:
@@ -37,6 +38,31 @@ def load_checkpoint(path: str | Path) -> dict:
         raise ValueError(
             f"{path}: not a checkpoint that can be read ({type(error).__name__}: {str(error)[:80]}). It may be "
             "cut short or of another origin; delete it, or pass the path of another one") from error
+
+
+def load_weights(model: nn.Module, weights: dict, path: str | Path) -> None:
+    """Load a ``state_dict`` into `model`, or raise `ValueError` that names the tensors that do not fit."""
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    differing = [f"{name}: {theirs.get(name, 'absent')} there, {own.get(name, 'absent')} here"
+                 for name in sorted(own.keys() | theirs.keys()) if own.get(name) != theirs.get(name)]
+    if differing:
+        raise ValueError(f"{path} holds another architecture or number of classes ({len(differing)} tensors differ, "
+                         f"first {'; '.join(differing[:2])}); build the model that its config names")
+    model.load_state_dict(weights)
+
+
+class CheckpointFile:
+    """One file that always holds the newest state of a run: the simplest thing that `fit` can save to."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    def newest(self) -> Path | None:
+        return self.path if self.path.exists() else None
+
+    def save(self, state: dict) -> None:
+        save_checkpoint(self.path, state)
 
 
 def rng_state() -> dict:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helpers.augment import make_batch_augment
+from helpers import distributed
+from helpers.augment import make_batch_augment, make_mix
 from helpers.data import ImageSet, channel_statistics
 
 
@@ -31,14 +32,19 @@ class MemoryLoader:
         run sees what the uninterrupted one would have seen.
     image_sizes : tuple of (first_epoch, pixels)
         From which epoch on images are resized to which side length, in ascending order of epoch.
+    mix : Mix, optional
+        Blends images within a batch; labels are then float (N, num_classes).
+    part : int
+        Under torchrun, each process yields its own share of every batch, in multiples of this many images.
     """
 
     def __init__(self, data: ImageSet, batch_size: int, *, statistics, augment=None, shuffle=False, seed=0,
-                 image_sizes=()):
+                 image_sizes=(), mix=None, part=1):
         if batch_size < 1 or len(data) < 1:
             raise ValueError(f"batch_size={batch_size} for {len(data)} images: both must be at least 1")
         self.data, self.batch_size, self.augment, self.shuffle = data, batch_size, augment, shuffle
         self.seed, self.epoch, self.image_sizes, self.statistics = seed, 0, image_sizes, statistics
+        self.mix, self.part = mix, part
         device = data.images.device
         mean, std = (s.to(device, torch.float32).view(3, 1, 1) * 255 for s in statistics)
         self._mean, self._scale = mean, 1 / std
@@ -64,7 +70,11 @@ class MemoryLoader:
         order = torch.randperm(count, generator=generator, device=device) if self.shuffle else None
         for start in range(0, count, self.batch_size):
             rows = slice(start, start + self.batch_size) if order is None else order[start:start + self.batch_size]
-            yield self._prepare(self._images[rows], generator), self.data.labels[rows]
+            images, labels = self._prepare(self._images[rows], generator), self.data.labels[rows]
+            if self.mix is not None:
+                images, labels = self.mix(images, labels, generator)
+            mine = distributed.share(len(labels), self.part)
+            yield images[mine], labels[mine]
 
     def _prepare(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """uint8 batch → augmented, normalized, resized float32 batch."""
@@ -88,6 +98,7 @@ def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.de
     statistics = channel_statistics(train.images)
     batches = MemoryLoader(
         train.to(device), config.batch_size, statistics=statistics, augment=make_batch_augment(config.augment),
-        shuffle=True, seed=config.seed, image_sizes=config.image_sizes)
+        shuffle=True, seed=config.seed, image_sizes=config.image_sizes, mix=make_mix(config, train.num_classes),
+        part=config.micro_batch_size)
     val_batches = None if val is None else MemoryLoader(val.to(device), 1000, statistics=statistics)
     return Loaders(batches, val_batches)

@@ -17,8 +17,8 @@ from torch.optim import lr_scheduler
 
 
 def _sgd(parameters, config):
-    return torch.optim.SGD(parameters, lr=config.max_lr, momentum=config.momentum, nesterov=config.momentum > 0,
-                           weight_decay=config.weight_decay)
+    return torch.optim.SGD(parameters, lr=config.max_lr, momentum=config.momentum,
+                           nesterov=config.nesterov and config.momentum > 0, weight_decay=config.weight_decay)
 
 
 def _adam(parameters, config):
@@ -36,12 +36,22 @@ def _one_cycle(optimizer, config, total_steps):
         cycle_momentum=config.cycle_momentum)
 
 
+def _cosine(optimizer, config, total_steps):
+    return lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps)
+
+
+def _cosine_warm_restarts(optimizer, config, total_steps):
+    first = round(config.restart_epochs * total_steps / config.num_epochs)
+    return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=max(1, first), T_mult=2)
+
+
 def _constant(optimizer, config, total_steps):
     return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
 
 
 OPTIMIZERS = {"sgd": _sgd, "adam": _adam}
-SCHEDULERS = {"one_cycle": _one_cycle, "constant": _constant}
+SCHEDULERS = {"one_cycle": _one_cycle, "cosine": _cosine, "cosine_warm_restarts": _cosine_warm_restarts,
+              "constant": _constant}
 
 
 def _lookup(table: dict, name: str, kind: str):

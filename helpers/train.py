@@ -10,54 +10,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from helpers.checkpoints import load_checkpoint, restore_rng_state, rng_state, save_checkpoint
-from helpers.env import PRECISIONS, autocast, get_device, resolve_precision
+from helpers import distributed
+from helpers.checkpoints import CheckpointFile, load_checkpoint, load_weights, restore_rng_state, rng_state
+from helpers.config import TrainConfig
+from helpers.env import autocast, get_device, resolve_precision
 from helpers.optim import make_optimizer, make_scheduler
 
 
 class DivergedError(RuntimeError):
     """The loss became NaN or infinite; the message names step and learning rate."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """A training recipe. The defaults are the series' reference recipe for CIFAR-10."""
-
-    num_epochs: int = 24  # passes over the training images
-    batch_size: int = 512  # images per optimizer update
-    micro_batch_size: int = 128  # images per forward pass: fits the cache, and batch norm sees this many
-    optimizer: str = "sgd"  # see optim.OPTIMIZERS
-    max_lr: float = 0.4  # peak learning rate, from the range test
-    momentum: float = 0.9  # SGD's momentum, Adam's first beta
-    weight_decay: float = 5e-4  # L2 penalty per step, on all parameters
-    scheduler: str = "one_cycle"  # see optim.SCHEDULERS
-    pct_start: float = 5 / 24  # fraction of all steps before the peak: epoch 5 of 24
-    div_factor: float = 25.0  # first lr is max_lr / div_factor
-    final_div_factor: float = 1e4  # last lr is first lr / final_div_factor; 1 ends where it began
-    cycle_momentum: bool = False  # let momentum fall from 0.95 to 0.85 while lr rises, and back
-    label_smoothing: float = 0.1  # share of the target spread evenly over all classes
-    augment: str = "crop_flip_cutout"  # see augment.BATCH_AUGMENTS
-    image_sizes: tuple = ()  # (first_epoch, pixels) pairs: train on smaller images first
-    clip_norm: float = 0.0  # largest gradient norm; 0 for no clipping
-    precision: str = "auto"  # bf16, fp16, float32, or what the hardware is fastest at
-    channels_last: bool = True  # memory layout NHWC, which convolutions in low precision prefer
-    compile: bool = False  # torch.compile: slow to start, pays on GPUs in long runs
-    seed: int = 0  # weights, order, augmentation
-
-    def __post_init__(self):
-        for name in ("num_epochs", "batch_size", "micro_batch_size", "max_lr", "div_factor", "final_div_factor"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be greater than 0")
-        for name, high in (("momentum", 1), ("label_smoothing", 1), ("pct_start", 1), ("weight_decay", 1e9),
-                           ("clip_norm", 1e9)):
-            if not 0 <= getattr(self, name) < high:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least 0 and below {high:g}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision={self.precision!r}: choose from {sorted(PRECISIONS)}")
-        sizes = tuple(tuple(pair) for pair in self.image_sizes)
-        if any(len(pair) != 2 or pair[0] < 0 or pair[1] < 1 for pair in sizes) or list(sizes) != sorted(sizes):
-            raise ValueError(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs in ascending order of epoch")
-        object.__setattr__(self, "image_sizes", sizes)
 
 
 @dataclass
@@ -92,32 +53,56 @@ class _Engine:
         self.scheduler = make_scheduler(self.optimizer, config, total_steps)
         self.precision = resolve_precision(config.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
+        self.batch_norm = distributed.BatchNormMerge(self.model)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """One optimizer update; returns mean loss and number of correct answers, both still on the device."""
+        """One optimizer update; returns mean loss and number of correct answers, both still on the device.
+
+        Labels are int64 (N,), or float (N, num_classes) when images are mixed: then the larger share counts.
+        """
         images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.layout)
         labels = labels.to(self.device, non_blocking=True)
+        with self.batch_norm:
+            loss, correct = self._backward(images, labels)
+        distributed.average_gradients(self.model, len(images))
+        self._clip()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.scheduler.step()
+        return loss, correct
+
+    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean loss, summed over micro-batches."""
         loss_sum = correct = torch.zeros((), device=self.device)
         size = self.config.micro_batch_size
-        for x, y in zip(images.split(size), labels.split(size), strict=True):
+        for start in range(0, len(images), size):
+            x, y = images[start:start + size], labels[start:start + size]
             with autocast(self.precision, self.device):
                 logits = self.forward(x)
                 loss = self.criterion(logits, y) * (len(x) / len(images))
             self.scaler.scale(loss).backward()
             loss_sum = loss_sum + loss.detach().float()
-            correct = correct + (logits.detach().argmax(1) == y).sum()
-        if self.config.clip_norm:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad()
-        self.scheduler.step()
+            answers = y if y.dim() == 1 else y.argmax(1)
+            correct = correct + (logits.detach().argmax(1) == answers).sum()
         return loss_sum, correct
+
+    def _clip(self) -> None:
+        if self.config.clip_norm or self.config.clip_value:
+            self.scaler.unscale_(self.optimizer)
+        if self.config.clip_value:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
+        if self.config.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
 
     def parts(self) -> dict:
         return {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
+
+    def state(self) -> dict:
+        """All that the next step depends on."""
+        states = {name: part.state_dict() for name, part in self.parts().items()}
+        return {**states, "rng": rng_state(), "total_steps": self.total_steps}
 
     def lr_and_momentum(self) -> dict:
         group = self.optimizer.param_groups[0]
@@ -142,14 +127,15 @@ def _train_epoch(engine: _Engine, batches, bar) -> dict:
         corrects.append(correct)
         counts.append(len(images))
         bar.update()
-    losses, counts = torch.stack(losses).cpu(), torch.tensor(counts)
-    if not losses.isfinite().all():
-        step = int((~losses.isfinite()).nonzero()[0])
-        raise DivergedError(f"loss is {losses[step].item()} at step {step} of this epoch with lr {rates[step]:.3g}: "
-                            "lower max_lr, lengthen the warm-up (pct_start), or set clip_norm")
-    images = int(counts.sum())
-    return {"train_loss": float((losses * counts).sum() / images),
-            "train_accuracy": float(torch.stack(corrects).sum() / images)}
+    counts = torch.tensor(counts, device=engine.device)
+    sums = torch.stack([torch.stack(losses) * counts, torch.stack(corrects).float(), counts.float()])
+    loss_sums, correct_sums, counts = distributed.sum_over_processes(sums).double().cpu()
+    if not loss_sums.isfinite().all():
+        step = int((~loss_sums.isfinite()).nonzero()[0])
+        raise DivergedError(f"loss is {(loss_sums / counts)[step].item()} at step {step} of this epoch with lr "
+                            f"{rates[step]:.3g}: lower max_lr, lengthen the warm-up (pct_start), or set clip_norm")
+    images = counts.sum()
+    return {"train_loss": float(loss_sums.sum() / images), "train_accuracy": float(correct_sums.sum() / images)}
 
 
 @torch.no_grad()
@@ -160,7 +146,7 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
     """
     device = device or next(model.parameters()).device
     precision, was_training = resolve_precision(precision, device), model.training
-    totals, count = torch.zeros(3, device=device), 0
+    totals = torch.zeros(4, device=device)
     try:
         model.eval()
         for images, labels in batches:
@@ -169,11 +155,11 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
                 logits = model(images).float()
             top5 = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-            totals += torch.stack([loss, top5[:, 0].sum(), top5.any(1).sum()])
-            count += len(labels)
+            totals += torch.stack([loss, top5[:, 0].sum(), top5.any(1).sum(), torch.tensor(len(labels), device=device)])
     finally:
         model.train(was_training)
-    return dict(zip(("loss", "accuracy", "top5_accuracy"), (totals / count).tolist(), strict=True))
+    totals = distributed.sum_over_processes(totals)
+    return dict(zip(("loss", "accuracy", "top5_accuracy"), (totals[:3] / totals[3]).tolist(), strict=True))
 
 
 def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
@@ -189,13 +175,16 @@ def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
         raise ValueError(f"{path} was written by another configuration ({'; '.join(differing)}); "
                          "use that one, or another checkpoint path")
     for name, part in engine.parts().items():
-        part.load_state_dict(state[name])
+        if name == "model":
+            load_weights(part, state[name], path)
+        else:
+            part.load_state_dict(state[name])
     restore_rng_state(state["rng"])
     return History(state["history"])
 
 
 def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | None = None, progress: bool = True,
-        checkpoint: str | Path | None = None, resume: bool = False) -> History:
+        checkpoint=None, resume: bool = False) -> History:
     """Train `model` in place and return what was measured; a NaN or infinite loss raises `DivergedError`.
 
     Parameters
@@ -205,8 +194,10 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         `val` may be None.
     device : torch.device, optional
         Where to train; `get_device` by default.
-    checkpoint : path, optional
-        File for the full state, written after every epoch; with ``resume=True`` an existing one is continued.
+    checkpoint : path or RunFolder, optional
+        Where the full state goes after every epoch; with ``resume=True`` the newest one there is continued. Bit for
+        bit on the CPU: except when a plain ``DataLoader`` without workers draws from a generator of its own, as
+        albumentations does, which no checkpoint holds.
 
     Returns
     -------
@@ -219,10 +210,12 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
     engine = _Engine(model, config, config.num_epochs * len(batches), device)
     history = History()
-    if resume and checkpoint and Path(checkpoint).exists():
-        history = _resume(engine, Path(checkpoint), config)
+    store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
+    if resume and store and store.newest():
+        history = _resume(engine, store.newest(), config)
     first = len(history.epochs)
-    bar = tqdm(total=config.num_epochs * len(batches), initial=first * len(batches), disable=not progress,
+    hidden = not progress or distributed.rank() > 0
+    bar = tqdm(total=config.num_epochs * len(batches), initial=first * len(batches), disable=hidden,
                unit="step", desc=f"{engine.precision} on {device.type}")
     try:
         for epoch in range(first, config.num_epochs):
@@ -238,11 +231,8 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
             history.epochs.append(row)
             shown = "val_accuracy" if val_batches is not None else "train_accuracy"
             bar.set_postfix(loss=f"{row['train_loss']:.3f}", **{shown: f"{row[shown]:.3f}"}, lr=f"{row['lr']:.3g}")
-            if checkpoint:
-                states = {name: part.state_dict() for name, part in engine.parts().items()}
-                save_checkpoint(checkpoint, {**states, "rng": rng_state(), "epoch": epoch + 1,
-                                             "total_steps": engine.total_steps,
-                                             "history": history.epochs, "config": asdict(config)})
+            if store and distributed.rank() == 0:
+                store.save(engine.state() | {"history": history.epochs, "config": asdict(config)})
     except KeyboardInterrupt:
         history.stopped = f"interrupted in epoch {len(history.epochs) + 1} of {config.num_epochs}"
     finally:

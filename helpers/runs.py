@@ -1,0 +1,185 @@
+"""Run folders: what a training run leaves behind, found again by the next one.
+
+    runs/<experiment>/<time>/config.json, history.csv, best.txt, checkpoints/, tensorboard/
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from helpers.checkpoints import load_checkpoint, load_weights, save_checkpoint
+from helpers.config import TrainConfig
+from helpers.models import make_model
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = re.compile(r"epoch_(\d+)_val_([01]\.\d+)\.pt")
+
+
+def run_dir() -> Path:
+    """``runs/`` in the repository, or ``$CIFAR_RUNS``: what a reader's own runs write, ignored by git."""
+    return Path(os.environ.get("CIFAR_RUNS") or ROOT / "runs")
+
+
+def search_roots() -> list[Path]:
+    """Where earlier runs may lie: `run_dir`, Kaggle's input folders, a mounted Google Drive."""
+    kaggle, drive = Path("/kaggle/input"), Path("/content/drive/MyDrive")
+    return [run_dir(), *sorted(kaggle.glob("*")), *(drive / name for name in ("runs", "cifar-resnet-notebooks/runs"))]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def new_folder(experiment: str, root: Path | None = None) -> Path:
+    """A folder named by the present time, ``runs/<experiment>/<time>``, that does not exist yet."""
+    parent, stamp = (root or run_dir()) / experiment, datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+    return next(parent / name for name in names if not (parent / name).exists())
+
+
+class RunFolder:
+    """The folder of one run; `fit` saves to it after every epoch.
+
+    ``checkpoints/last.pt`` is always there; beside it the `keep` best by validation accuracy, each named
+    ``epoch_012_val_0.9312.pt``. A worse one is deleted only after the new one is safely on disk.
+
+    Parameters
+    ----------
+    folder : path
+        Made with the first checkpoint; `new_folder` names one.
+    about : dict
+        Stored in each checkpoint: what `load_model` needs besides the configuration.
+    origin : path, optional
+        Checkpoint to continue from when this folder has none of its own (Kaggle's input is read-only).
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 5, about: dict | None = None, origin: Path | None = None):
+        if keep < 1:
+            raise ValueError(f"keep={keep}: at least 1 checkpoint must be kept")
+        self.folder, self.keep, self.about, self.origin = Path(folder), keep, about or {}, origin
+        self.checkpoints = self.folder / "checkpoints"
+        self._writer = None
+
+    @classmethod
+    def continuing(cls, checkpoint: Path, experiment: str, **options) -> RunFolder:
+        """The run of `checkpoint`, to go on from there; a new folder where its own cannot be written to."""
+        folder = checkpoint.resolve().parent.parent
+        return cls(folder if os.access(folder, os.W_OK) else new_folder(experiment), origin=checkpoint, **options)
+
+    def newest(self) -> Path | None:
+        """The checkpoint to resume from, or None."""
+        last = self.checkpoints / "last.pt"
+        return last if last.exists() and self.origin is None else self.origin
+
+    def ranked(self) -> list[Path]:
+        """The kept checkpoints, best first; of two equal ones the later epoch."""
+        return sorted((p for p in self.checkpoints.glob("epoch_*.pt") if NAME.fullmatch(p.name)),
+                      key=_accuracy_and_epoch, reverse=True)
+
+    def save(self, state: dict) -> None:
+        """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars."""
+        state, row = state | {"about": self.about}, state["history"][-1]
+        save_checkpoint(self.checkpoints / "last.pt", state)
+        self.origin = None  # from now on this folder has its own
+        if not (self.folder / "config.json").exists():
+            write_text(self.folder / "config.json", json.dumps(state["config"], indent=1) + "\n")
+        if "val_accuracy" in row:
+            path = self.checkpoints / f"epoch_{row['epoch']:03d}_val_{row['val_accuracy']:.4f}.pt"
+            if path in sorted([*self.ranked(), path], key=_accuracy_and_epoch, reverse=True)[:self.keep]:
+                save_checkpoint(path, state)
+            for surplus in self.ranked()[self.keep:]:
+                surplus.unlink()
+            write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
+        write_text(self.folder / "history.csv", _as_csv(state["history"]))
+        self._log(row)
+
+    def _log(self, row: dict) -> None:
+        """Scalars for TensorBoard, where it is installed."""
+        if self._writer is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                return
+            self._writer = SummaryWriter(self.folder / "tensorboard", purge_step=row["epoch"])
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name.replace("_", "/", 1), value, row["epoch"])
+        self._writer.flush()
+
+
+def _accuracy_and_epoch(path: Path) -> tuple[float, int]:
+    epoch, accuracy = NAME.fullmatch(path.name).groups()
+    return float(accuracy), int(epoch)
+
+
+def _as_csv(rows: list[dict]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | None = None) -> Path:
+    """The newest or the best readable checkpoint of an experiment, in all of `search_roots`.
+
+    ``"newest"`` is ``last.pt`` of the run that was begun last, ``"best"`` the highest validation accuracy in a file
+    name. A damaged file is passed over with a warning. `FileNotFoundError` says where was looked.
+    """
+    if which not in ("newest", "best"):
+        raise ValueError(f"which={which!r}: choose from ['newest', 'best']")
+    roots = search_roots() if roots is None else roots
+    found = [p for root in roots for p in root.glob(f"**/{experiment}/*/checkpoints/*.pt")]
+    if which == "best":
+        found = sorted((p for p in found if NAME.fullmatch(p.name)), key=_accuracy_and_epoch, reverse=True)
+    else:
+        found = sorted((p for p in found if p.name == "last.pt"), key=lambda p: p.parts[-3], reverse=True)
+    for path in found:
+        try:
+            load_checkpoint(path)
+            return path
+        except ValueError as error:
+            warnings.warn(f"passed over: {error}", stacklevel=2)
+    raise FileNotFoundError(f"no {which} checkpoint of {experiment!r} under {', '.join(map(str, roots))}; "
+                            "train it first, or give the path of a checkpoint")
+
+
+class LoadedModel(NamedTuple):
+    """A trained model in eval mode and what it was trained with."""
+
+    model: nn.Module
+    config: TrainConfig
+    classes: tuple[str, ...]
+    statistics: tuple[torch.Tensor, torch.Tensor]  # channel_mean, channel_std, scale 0–1
+    val_accuracy: float | None
+    epoch: int
+
+
+def load_model(path: str | Path) -> LoadedModel:
+    """Rebuild the model of a run folder's checkpoint; everything it needs is in the file."""
+    state = load_checkpoint(path)
+    absent = {"model", "config", "about", "history"} - set(state)
+    if absent or not state["about"]:
+        raise ValueError(f"{path} is not a checkpoint of a run folder (no {sorted(absent) or 'about'}): "
+                         "train with `python -m helpers train`, or save to a RunFolder with `about`")
+    config, about = TrainConfig(**state["config"]), state["about"]
+    model = make_model(config.model, num_classes=len(about["classes"]))
+    load_weights(model, state["model"], path)
+    row = state["history"][-1]
+    statistics = tuple(torch.tensor(about[name]) for name in ("channel_mean", "channel_std"))
+    return LoadedModel(model.eval(), config, tuple(about["classes"]), statistics, row.get("val_accuracy"), row["epoch"])
