@@ -1,76 +1,103 @@
-"""Script mode: ``python -m helpers reference | results | bench``."""
+"""Script mode: train, evaluate and predict from the command line. Each command has its own --help.
+
+    python -m helpers train --preset s10 --num-epochs 24        runs/s10/<time>/
+    python -m helpers train --preset s10 --resume               goes on where it stopped
+    torchrun --nproc_per_node=2 -m helpers train --preset best  the same on two processes
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
 
-from helpers.env import device_name
-
-
-def bench(arguments) -> None:
-    from helpers.bench import bench_table, run_bench
-    from helpers.data import describe, load_cifar
-    from helpers.experiments import new_record, save_record
-    from helpers.train import TrainConfig
-
-    train = load_cifar("cifar10", "train")
-    print(f"{describe(train)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
-    rates = run_bench(train, steps=arguments.steps, repeats=arguments.repeats)
-    record = new_record("bench", train, TrainConfig(num_epochs=1), rates=rates)
-    print(bench_table(rates))
-    print(f"record: {save_record(record, reader=not arguments.write).name}")
+from helpers import commands, distributed
+from helpers.config import TrainConfig, field_help
+from helpers.presets import PRESETS
+from helpers.train import DivergedError
 
 
-def reference(arguments) -> None:
-    from helpers.experiments import run_reference
-
-    path = run_reference(arguments.seeds)
-    print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
+def _sizes(text: str) -> tuple:
+    """``0:24,16:32`` → ((0, 24), (16, 32))."""
+    return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
 
 
-def results(arguments) -> None:
-    from helpers.experiments import ROOT, load_record, results_table, write_between
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    """Every field of `TrainConfig` as an option; what is not given stays as the preset has it."""
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="recipe to begin with (default: best)")
+    group = parser.add_argument_group("fields of TrainConfig")
+    meaning = field_help()
+    for field in fields(TrainConfig):
+        names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
+        about = {"dest": field.name, "default": argparse.SUPPRESS,
+                 "help": f"{meaning[field.name]} (default: {field.default})".replace("%", "%%")}
+        if field.type == "bool":
+            group.add_argument(*names, action=argparse.BooleanOptionalAction, **about)
+        else:
+            kind = {"int": int, "float": float, "tuple": _sizes}.get(field.type, str)
+            group.add_argument(*names, type=kind, metavar=field.type.upper(), **about)
 
-    table = results_table()
-    if arguments.write:
-        from helpers.bench import bench_table
 
-        readme = ROOT / "README.md"
-        text = write_between(readme.read_text(), "results", table)
-        record = load_record("bench")
-        where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
-        measured = f"{bench_table(record['rates'])}\n\n{where}"
-        readme.write_text(write_between(text, "bench", measured))
-    print(table)
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", default="best", help="name of the run folders to search (default: best)")
+    parser.add_argument("--which", choices=("newest", "best"), default="best", help="which of them (default: best)")
+    parser.add_argument("--checkpoint", help="path of a checkpoint, instead of a search")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("reference", help="train the reference recipe; minutes on a GPU, hours on a laptop")
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+
+    def add(run, name: str, text: str) -> argparse.ArgumentParser:
+        one = subparsers.add_parser(name, help=text, description=text)
+        one.set_defaults(run=run)
+        return one
+
+    one = add(commands.train, "train", "train a model; saves to runs/<experiment>/<time>/ after every epoch")
+    one.add_argument("--experiment", help="name of the run folder (default: the preset's, else the model's)")
+    one.add_argument("--all", action="store_true", help="train on all images; open the test set at the end")
+    one.add_argument("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
+                     help="continue the newest run of the experiment, or the best, or a checkpoint")
+    _add_config(one)
+    one = add(commands.evaluate, "evaluate", "loss and accuracy of a checkpoint")
+    _add_checkpoint(one)
+    one.add_argument("--split", choices=("val", "test"), default="val", help="images to evaluate on (default: val)")
+    one = add(commands.predict, "predict", "predict a hidden test file and write predictions.csv")
+    one.add_argument("file", help="pickle of {b'data': uint8 images, b'ids': …}")
+    _add_checkpoint(one)
+    one.add_argument("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
+    one.add_argument("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
+    one = add(commands.lr_range_test, "lr-range-test", "suggest a learning rate")
+    one.add_argument("--steps", type=int, default=100, help="optimizer updates (default: 100)")
+    _add_config(one)
+    one = add(commands.reference, "reference", "train the reference recipe; minutes on a GPU, hours on a laptop")
     one.add_argument("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
-    one.set_defaults(run=reference)
-    one = commands.add_parser("results", help="print the results table from the committed records")
+    one = add(commands.results, "results", "print the results table from the committed records")
     one.add_argument("--write", action="store_true", help="also write it, and the bench table, into README.md")
-    one.set_defaults(run=results)
-    one = commands.add_parser("bench", help="images per second, the plain way and ours, in one run")
+    one = add(commands.bench, "bench", "images per second, the plain way and ours, in one run")
     one.add_argument("--steps", type=int, default=4, help="optimizer updates a measurement (default: 4)")
     one.add_argument("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
     one.add_argument("--write", action="store_true", help="write the committed record instead of runs/records/")
-    one.set_defaults(run=bench)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns 0, 1 after a diverged training, 2 for bad input, 130 after Ctrl-C."""
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except DivergedError as error:
+        print(f"diverged: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stopped:
+        print(f"stopped: {stopped}", file=sys.stderr)
         return 130
+    finally:
+        distributed.stop()
     return 0
 
 

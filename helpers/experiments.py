@@ -16,6 +16,7 @@ from helpers.env import device_name, get_device, get_profile, package_versions, 
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
 from helpers.predict import predict_logits
+from helpers.runs import run_dir
 from helpers.train import DivergedError, TrainConfig, evaluate, fit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,11 +24,6 @@ RECORDS = ROOT / "figures" / "records"
 
 # The recipe of the reference run: the defaults, on 24-pixel images for the first 16 of its 24 epochs.
 REFERENCE = TrainConfig(image_sizes=((0, 24), (16, 32)))
-
-
-def run_dir() -> Path:
-    """``runs/`` in the repository: what a reader's own runs write, ignored by git."""
-    return ROOT / "runs"
 
 
 def new_record(experiment: str, data: ImageSet, config: TrainConfig, **about) -> dict:

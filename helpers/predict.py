@@ -11,10 +11,11 @@ from helpers.env import autocast, resolve_precision
 
 @torch.no_grad()
 def predict_logits(model: nn.Module, batches, *, device: torch.device | None = None,
-                   precision: str = "auto") -> tuple[Tensor, Tensor]:
+                   precision: str = "auto", flip: bool = False) -> tuple[Tensor, Tensor]:
     """Logits float32 (N, num_classes) and labels int64 (N,) of all batches in order, both on the CPU.
 
-    Runs in eval mode; the model's mode is restored.
+    Runs in eval mode; the model's mode is restored. With `flip`, logits are the mean of those of each image and
+    of its mirror image (test-time augmentation).
     """
     device = device or next(model.parameters()).device
     precision, was_training = resolve_precision(precision, device), model.training
@@ -22,7 +23,10 @@ def predict_logits(model: nn.Module, batches, *, device: torch.device | None = N
     logits, labels = [], []
     for images, targets in batches:
         with autocast(precision, device):
-            logits.append(model(images.to(device)).float().cpu())
+            answer = model(images.to(device)).float()
+            if flip:
+                answer = (answer + model(images.to(device).flip(3)).float()) / 2
+            logits.append(answer.cpu())
         labels.append(targets.cpu())
     model.train(was_training)
     return torch.cat(logits), torch.cat(labels)
@@ -79,3 +83,44 @@ def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str,
     cells = np.argsort(-errors, axis=None, kind="stable")[:top]
     return [(classes[r], classes[c], int(errors[r, c])) for r, c in zip(*np.unravel_index(cells, errors.shape),
                                                                         strict=True) if errors[r, c]]
+
+
+def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
+    """How often answers of each confidence are right (Guo et al. 2017): equal bins of confidence from 0 to 1.
+
+    Returns
+    -------
+    dict
+        ``edges`` (num_bins + 1,); ``confidence`` and ``accuracy`` (num_bins,), means of each bin, NaN where it is
+        empty; ``count`` (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count.
+    """
+    if num_bins < 1:
+        raise ValueError(f"num_bins={num_bins}: at least 1")
+    confidence, predicted = (np.asarray(part) for part in confidences(logits))
+    right = predicted == np.asarray(labels)
+    cell = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)  # bins are open on the left
+    count = np.bincount(cell, minlength=num_bins)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(cell, values, num_bins) / count for values in (confidence, right)]
+    gap = np.nansum(np.abs(means[0] - means[1]) * count) / count.sum()
+    return {"edges": np.linspace(0, 1, num_bins + 1), "confidence": means[0], "accuracy": means[1], "count": count,
+            "ece": float(gap)}
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The T that minimizes the cross-entropy of ``logits / T`` (Guo et al. 2017), from images not trained on.
+
+    Dividing by T > 1 makes every answer less sure, and changes none of them.
+    """
+    logits, labels = torch.as_tensor(logits).double(), torch.as_tensor(labels)
+    log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_t], lr=0.5, max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        value = nn.functional.cross_entropy(logits / log_t.exp(), labels)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return float(log_t.detach().exp())

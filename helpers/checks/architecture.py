@@ -4,16 +4,6 @@ from helpers.checks import exercise
 
 
 @exercise
-def convolution_macs(answer) -> str:
-    """A 3 × 3 convolution, 64 → 128 channels, on 16 × 16 pixels."""
-    if answer == 64 * 128 * 9:
-        return "those are its weights; each of them is used once for every output pixel"
-    if answer == 64 * 9 * 16 * 16:
-        return "that is one output channel; there are 128"
-    return "" if answer == 18_874_368 else "inputs of one output number, times the number of output numbers"
-
-
-@exercise
 def parameters_for_100(answer) -> str:
     """CustomResNet with a head for 100 classes."""
     if answer == 6_573_120:
@@ -24,8 +14,10 @@ def parameters_for_100(answer) -> str:
 
 
 @exercise
-def field_of_three(answer) -> str:
-    """Receptive field of three 3 × 3 convolutions."""
-    if answer == 9:
-        return "the kernels overlap: each one adds only the pixels beyond what the last one saw"
-    return "" if answer == 7 else "each convolution adds one pixel on either side"
+def field_after_pooling(answer) -> str:
+    """Receptive field of a 3 × 3 convolution, a 2 × 2 pooling with stride 2 and another 3 × 3 convolution."""
+    if answer == 6:
+        return "the last kernel reaches one further on either side in pooled pixels: how many image pixels are those?"
+    if answer in (12, 18):
+        return "the kernels overlap: each adds only what the one before has not seen"
+    return "" if answer == 8 else "start at 1; a layer adds (kernel − 1) × jump, then multiplies the jump by its stride"

@@ -28,8 +28,9 @@ def flip_function(answer) -> str:
 
 
 @exercise
-def hidden_share(answer) -> str:
-    """Share of a 32 × 32 image in an 8 × 8 hole."""
-    if abs(answer - 0.25) < 1e-9:
-        return "a quarter of the width and a quarter of the height"
-    return "" if abs(answer - 1 / 16) < 1e-9 else "pixels of the hole over pixels of the image"
+def uses_of_a_draw(answer) -> str:
+    """Times that each random draw is used by 4 unseeded workers in 10 epochs."""
+    if answer in (4, 10, 14):
+        return {4: "and every epoch begins again with the same copy", 10: "and every worker begins with the same copy",
+                14: "workers and epochs repeat independently: multiply"}[answer]
+    return "" if answer == 40 else "once in each worker, and again in each epoch"

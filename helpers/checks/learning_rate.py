@@ -17,3 +17,13 @@ def steepest(answer) -> str:
     if answer > 0.1:
         return "the loss falls fastest before its minimum, and the slope is taken against log lr"
     return "" if 0.015 < answer < 0.027 else "take the slope of the loss against log lr, and its most negative value"
+
+
+@exercise
+def steps_for_lag(answer) -> str:
+    """Steps of a sweep from 1e-4 to 10 in which 19 of them double the learning rate."""
+    if answer == 316:
+        return "almost: the first rate is a step as well, so there is one step more than there are factors"
+    if 5 < answer < 50:
+        return "find the factor of one step first: its 19th power is 2"
+    return "" if answer == 317 else "how many doublings lie between 1e-4 and 10, and how many steps is each?"

@@ -4,21 +4,13 @@ from helpers.checks import exercise
 
 
 @exercise
-def peak_fraction(answer) -> str:
-    """pct_start of a peak after epoch 6 of 30."""
-    if abs(answer - 6) < 1e-6 or abs(answer - 600) < 1e-6:
-        return "that is when the peak comes; pct_start is a fraction of the whole run"
-    if abs(answer - 20) < 1e-6:
-        return "a fraction between 0 and 1, not percent"
-    return "" if abs(answer - 0.2) < 1e-6 else "how much of the run has passed when the peak is reached?"
-
-
-@exercise
-def smoothed_target(answer) -> str:
-    """Target of the true class with smoothing 0.1 over ten classes."""
-    if abs(answer - 0.9) < 1e-6:
-        return "the true class is one of the ten classes over which the 0.1 are spread"
-    return "" if abs(answer - 0.91) < 1e-6 else "what is left of 1 after smoothing, plus the true class's own share"
+def rate_on_the_way_down(answer) -> str:
+    """Learning rate after epoch 18 of 30, falling linearly from 0.3 at epoch 6 to zero."""
+    if abs(answer - 0.3 * (1 - 18 / 30)) < 1e-6:
+        return "the fall begins at the peak, not at the start of the run"
+    if abs(answer - 0.5) < 1e-6:
+        return "that is the share of the peak that is left; which learning rate is it?"
+    return "" if abs(answer - 0.15) < 1e-6 else "which part of the fall, from epoch 6 to epoch 30, is still to come?"
 
 
 @exercise

@@ -30,18 +30,15 @@ def cifar100_statistics(answer) -> str:
 
 
 @exercise
-def chance(answer) -> str:
-    """Accuracy of guessing among ten balanced classes."""
-    if abs(answer - 10) < 1e-6:
-        return "a fraction, not percent"
-    return "" if abs(answer - 0.1) < 1e-6 else "each of ten answers is equally likely, and one is right"
-
-
-@exercise
-def too_small(answer) -> str:
-    """Spread after dividing by four fifths of the true standard deviation."""
-    if abs(answer - 0.8) < 1e-6:
-        return "the batch is divided by the standard deviation"
-    if abs(answer - 1.2) < 1e-6:
-        return "close, but dividing by 0.8 is not multiplying by 1.2"
-    return "" if abs(answer - 1.25) < 1e-6 else "what is σ / (0.8 σ)?"
+def two_flat_images(answer) -> str:
+    """Spread over all pixels, and mean of per-image spreads, of images that are 0.2 and 0.8 throughout."""
+    over_pixels, per_image = (float(part) for part in answer)
+    if abs(over_pixels) < 1e-6 and abs(per_image - 0.3) < 1e-6:
+        return "the right numbers in the wrong order: over all pixels first"
+    if abs(per_image) > 1e-6:
+        return "the second number: how much do the pixels of one flat image differ from each other?"
+    if abs(over_pixels - 0.6) < 1e-6:
+        return "0.6 is the distance of the two; the spread is measured from their mean"
+    if abs(over_pixels - 0.09) < 1e-6:
+        return "that is the variance: its root is missing"
+    return "" if abs(over_pixels - 0.3) < 1e-6 else "the first number: how far is each pixel from the mean of all?"

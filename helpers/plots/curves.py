@@ -97,3 +97,35 @@ def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel
     ax.invert_yaxis()
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return ax
+
+
+def plot_reliability(confidence, accuracy, count, *, ax=None, label: str = "", title: str = "", number: int = 0) -> Axes:
+    """Accuracy against confidence, a marker a bin, its area by the images in it; on the diagonal they agree.
+
+    Call it again on the same axes with another `number` to compare models by color and marker.
+    """
+    ax = _axes(ax)
+    confidence, accuracy, count = (np.asarray(part, dtype=float) for part in (confidence, accuracy, count))
+    filled = count > 0
+    if not ax.lines:
+        ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
+    ax.plot(confidence[filled], accuracy[filled], color=COLORS[number], linewidth=1)
+    ax.scatter(confidence[filled], accuracy[filled], s=10 + 190 * count[filled] / count.sum(), color=COLORS[number],
+               marker="os^D"[number % 4], alpha=0.8, label=label or None)
+    ax.set(xlabel="confidence", ylabel="share that is right", title=title, xlim=(0, 1.02), ylim=(0, 1.02))
+    ax.legend(fontsize=8, loc="upper left")
+    return ax
+
+
+def plot_tradeoff(names, cost, value, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="",
+                  logx=True) -> Axes:
+    """A named point a model: what it gives against what it costs; `low` and `high` draw intervals."""
+    ax = _axes(ax)
+    cost, value = np.asarray(cost, dtype=float), np.asarray(value, dtype=float)
+    for i, name in enumerate(names):
+        error = None if low is None else [[value[i] - low[i]], [high[i] - value[i]]]
+        ax.errorbar(cost[i], value[i], yerr=error, fmt="os^DvPX*"[i % 8], color=COLORS[i % len(COLORS)], capsize=3,
+                    markersize=7, label=name, markeredgecolor="black", markeredgewidth=0.5)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log" if logx else "linear")
+    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax

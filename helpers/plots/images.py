@@ -6,6 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from helpers.plots.style import COLORS
+
 
 def _show(ax, image) -> None:
     """One uint8 image (3, H, W) on one axes."""
@@ -67,3 +69,21 @@ def plot_predictions(images, true, predicted, confidence, classes, *, columns: i
     titles = [f"{classes[t]}\n→ {classes[p]} ({c:.0%})"
               for t, p, c in zip(np.asarray(true), np.asarray(predicted), np.asarray(confidence), strict=True)]
     return show_images(images, titles, columns=columns, size=1.35, title=title)
+
+
+def plot_label_bars(images, label_rows, classes, *, title: str = "", size: float = 1.35) -> Figure:
+    """Images in a row, and under each the shares of its label (N, num_classes) as bars, named where not zero."""
+    images, shares = _require_images(images), np.asarray(label_rows, dtype=float)
+    if shares.shape != (len(images), len(classes)):
+        raise ValueError(f"label_rows {shares.shape} do not fit {len(images)} images and {len(classes)} classes")
+    figure, axes = plt.subplots(2, len(images), figsize=(len(images) * size, 2 * size + 0.4), squeeze=False)
+    for picture, bars, image, row in zip(*axes, images, shares, strict=True):
+        _show(picture, image)
+        kept = np.flatnonzero(row)[np.argsort(-row[np.flatnonzero(row)], kind="stable")][:2]
+        bars.barh(range(len(kept)), row[kept], color=[COLORS[0], COLORS[1]][:len(kept)], height=0.55)
+        for place, label in enumerate(kept):
+            bars.text(0, place - 0.36, f"{classes[label]} {row[label]:.0%}", fontsize=8, va="bottom")
+        bars.set(xlim=(0, 1), ylim=(1.4, -0.9), xticks=[], yticks=[])
+        bars.axis("off")
+    figure.suptitle(title)
+    return figure

@@ -1,0 +1,150 @@
+"""The commands of script mode, one function each; `__main__` reads their options."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+from helpers import distributed
+from helpers.config import TrainConfig
+from helpers.data import channel_statistics, describe, load_cifar, split_train_val
+from helpers.env import device_name, get_device, seed_everything
+from helpers.loader import MemoryLoader, make_loaders
+from helpers.models import make_model
+from helpers.presets import get_preset
+from helpers.runs import RunFolder, find_checkpoint, load_model, new_folder
+from helpers.train import evaluate as measure
+from helpers.train import fit
+
+
+def say(text: str) -> None:
+    """Print, from one of the processes."""
+    if distributed.rank() == 0:
+        print(text, flush=True)
+
+
+def read_config(arguments) -> TrainConfig:
+    """The preset, with the options that were given on the command line."""
+    base = get_preset(arguments.preset or "best")
+    given = {field.name: getattr(arguments, field.name) for field in fields(TrainConfig)
+             if hasattr(arguments, field.name)}
+    return replace(base, **given)
+
+
+def load_data(config: TrainConfig, *, everything: bool):
+    """Training and validation images: 45,000 and 5,000, or all 50,000 and none."""
+    train = load_cifar(config.dataset, "train")
+    return (train, None) if everything else split_train_val(train)
+
+
+def train(arguments) -> None:
+    distributed.start()
+    config, device = read_config(arguments), get_device()
+    distributed.check_batch(config)
+    images, val = load_data(config, everything=arguments.all)
+    mean, std = channel_statistics(images.images)
+    about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name}
+    experiment = arguments.experiment or arguments.preset or config.model
+    if arguments.resume:
+        given = Path(arguments.resume)
+        found = given if given.exists() else find_checkpoint(experiment, arguments.resume)
+        run = RunFolder.continuing(found, experiment, about=about)
+    else:
+        run = RunFolder(new_folder(experiment), about=about)
+    say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")
+    seed_everything(config.seed)
+    model = make_model(config.model, num_classes=images.num_classes)
+    seed_everything(config.seed + distributed.rank())  # random layers draw for themselves
+    loaders = make_loaders(images, val, config, device)
+    history = fit(model, loaders, config, device=device, progress=sys.stderr.isatty(), checkpoint=run,
+                  resume=bool(arguments.resume))
+    if history.stopped:
+        raise KeyboardInterrupt(history.stopped)
+    say("  ".join(f"{name} {value:.4g}" for name, value in history.last.items()))
+    if arguments.all:
+        test = MemoryLoader(load_cifar(config.dataset, "test").to(device), 1000, statistics=(mean, std))
+        result = measure(model, test, device=device, precision=config.precision)
+        say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+
+
+def _checkpoint(arguments) -> Path:
+    if arguments.checkpoint:
+        return Path(arguments.checkpoint)
+    return find_checkpoint(arguments.experiment, arguments.which)
+
+
+def evaluate(arguments) -> None:
+    path, device = _checkpoint(arguments), get_device()
+    loaded = load_model(path)
+    if arguments.split == "test":
+        images = load_cifar(loaded.config.dataset, "test")
+    else:
+        images = split_train_val(load_cifar(loaded.config.dataset, "train"))[1]
+    batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
+    result = measure(loaded.model.to(device), batches, device=device)
+    print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}")
+    print("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+
+
+def predict(arguments) -> None:
+    from helpers.predict import confidences
+    from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
+
+    images, ids = read_hidden_test(arguments.file)
+    members = load_ensemble(_checkpoint(arguments), arguments.top)
+    logits = predict_images(images, [loaded for _, loaded in members], get_device(), flip=arguments.flip)
+    confidence, labels = confidences(logits)
+    checkpoint, loaded = members[0]
+    path = write_predictions(ids, labels, arguments.experiment or loaded.config.model, checkpoint,
+                             val_accuracy=loaded.val_accuracy)
+    counts = labels.bincount(minlength=len(loaded.classes)).tolist()
+    print(f"{len(ids):,} images, {len(members)} checkpoint(s); mean confidence {confidence.mean():.3f}, "
+          f"below one half: {(confidence < 0.5).float().mean():.1%}")
+    print("predicted  " + "  ".join(f"{name} {count}" for name, count in zip(loaded.classes, counts, strict=True)))
+    for i in range(min(5, len(ids))):
+        print(f"  id {ids[i]}: {loaded.classes[labels[i]]} ({confidence[i]:.2f})")
+    print(f"wrote {path}")
+
+
+def lr_range_test(arguments) -> None:
+    from helpers.optim import lr_range_test
+
+    config, device = read_config(arguments), get_device()
+    images, _ = load_data(config, everything=False)
+    seed_everything(config.seed)
+    model = make_model(config.model, num_classes=images.num_classes).to(device)
+    batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
+    result = lr_range_test(model, batches, config, num_steps=arguments.steps)
+    print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
+
+
+def bench(arguments) -> None:
+    from helpers.bench import bench_table, run_bench
+    from helpers.experiments import new_record, save_record
+
+    images = load_cifar("cifar10", "train")
+    print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
+    rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
+    record = new_record("bench", images, TrainConfig(num_epochs=1), rates=rates)
+    print(bench_table(rates))
+    print(f"record: {save_record(record, reader=not arguments.write).name}")
+
+
+def reference(arguments) -> None:
+    from helpers.experiments import run_reference
+
+    path = run_reference(arguments.seeds)
+    print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
+
+
+def results(arguments) -> None:
+    from helpers.bench import bench_table
+    from helpers.experiments import ROOT, load_record, results_table, write_between
+
+    if arguments.write:
+        readme, record = ROOT / "README.md", load_record("bench")
+        where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
+        text = write_between(readme.read_text(), "results", results_table())
+        readme.write_text(write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
+    print(results_table())

@@ -1,0 +1,39 @@
+"""Recipes by name: those of the systems that the series grew out of, and its own best."""
+
+from __future__ import annotations
+
+from helpers.config import TrainConfig
+
+PRESETS = {
+    # The reference recipe at full size: the network of notebook 03, trained as in notebook 05.
+    "best": TrainConfig(),
+    # Custom ResNet with Adam and one cycle, batch 256; its max_lr came from a range test and is not recorded.
+    "s10": TrainConfig(batch_size=256, optimizer="adam", max_lr=0.01, weight_decay=0.0, label_smoothing=0.0),
+    # The same network with SGD, "no annihilation": the last learning rate, 0.004, is the first.
+    "eva11": TrainConfig(max_lr=0.04, nesterov=False, div_factor=10.0, final_div_factor=1.0, label_smoothing=0.0),
+    # ResNet [3, 3, 4] × [60, 120, 240], cosine from a small learning rate, MixUp or CutMix on every batch.
+    "kaggle-resnet": TrainConfig(
+        model="kaggle_resnet", num_epochs=50, batch_size=128, max_lr=0.001, scheduler="cosine", label_smoothing=0.05,
+        augment="crop_flip_erasing", mix="mixup_or_cutmix"),
+    # Squeeze-and-excitation and dropout, strong augmentation, CutMix on 70 % of the batches. The length and the
+    # batch size of the original are not recorded.
+    "se-resnet": TrainConfig(
+        model="se_resnet", num_epochs=50, batch_size=128, max_lr=0.05, nesterov=False, weight_decay=1e-4, pct_start=0.3,
+        augment="flip_geometry_color_erasing", mix="cutmix", mix_probability=0.7, clip_norm=1.0),
+    "stochastic-depth": TrainConfig(
+        model="stochastic_depth_resnet", num_epochs=50, batch_size=128, max_lr=0.05, nesterov=False,
+        weight_decay=1e-4, scheduler="cosine", augment="flip_geometry_color_erasing", mix="cutmix",
+        mix_probability=0.7, clip_norm=1.0),
+    # ResNet-34 with the CIFAR stem; warm restarts after 8, 16 and 32 epochs end with the last one.
+    "cifar100-resnet34": TrainConfig(
+        dataset="cifar100", model="resnet34", num_epochs=120, batch_size=400, micro_batch_size=200, max_lr=0.1,
+        scheduler="cosine_warm_restarts", restart_epochs=8, augment="crop_flip_jitter", mix="mixup_or_cutmix",
+        mix_probability=0.5, clip_value=0.1),
+}
+
+
+def get_preset(name: str) -> TrainConfig:
+    """The recipe of this name; an unknown one raises `ValueError` with the known names."""
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}: choose from {sorted(PRESETS)}")
+    return PRESETS[name]
