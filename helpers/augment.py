@@ -145,7 +145,7 @@ MIXES = {"none": (), "mixup": ("MixUp",), "cutmix": ("CutMix",), "mixup_or_cutmi
 
 @dataclass(frozen=True)
 class Mix:
-    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) of a batch with its own reversed neighbor.
+    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) of each image of a batch with the one before it.
 
     Returns the images and float labels (N, num_classes), rows that sum to 1; also for a batch left as it is.
     """

@@ -33,9 +33,10 @@ def read_config(arguments) -> TrainConfig:
 
 
 def load_data(config: TrainConfig, *, everything: bool):
-    """Training and validation images: 45,000 and 5,000, or all 50,000 and none."""
+    """Training images (as many as the configuration asks for) and validation images, or with `everything` none."""
     train = load_cifar(config.dataset, "train")
-    return (train, None) if everything else split_train_val(train)
+    train, val = (train, None) if everything else split_train_val(train)
+    return train.first(config.train_images), val
 
 
 def train(arguments) -> None:

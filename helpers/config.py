@@ -14,6 +14,7 @@ class TrainConfig:
     """A training recipe. The defaults are the series' reference recipe for CIFAR-10."""
 
     dataset: str = "cifar10"  # or "cifar100"
+    train_images: int = 0  # learn from only so many images, evenly over the classes; 0 for all
     model: str = "custom_resnet"  # see models.MODELS
     num_epochs: int = 24  # passes over the training images
     batch_size: int = 512  # images per optimizer update
@@ -47,6 +48,8 @@ class TrainConfig:
                      "restart_epochs", "mix_alpha"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be greater than 0")
+        if self.train_images < 0:
+            raise ValueError(f"train_images={self.train_images!r} must be at least 0")
         for name, high in (("momentum", 1), ("label_smoothing", 1), ("pct_start", 1), ("weight_decay", 1e9),
                            ("clip_norm", 1e9), ("clip_value", 1e9)):
             if not 0 <= getattr(self, name) < high:

@@ -44,6 +44,10 @@ class ImageSet:
         """The images at `indices`, int64 (n,), in that order."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
+    def first(self, count: int) -> ImageSet:
+        """The first `count` images, as many of each class as it allows; 0 for all."""
+        return self.subset(_first_of_each(self.labels, count)) if count else self
+
 
 def describe(data: ImageSet) -> str:
     """One phrase for captions: what the images are, and how many."""
@@ -77,7 +81,7 @@ def load_cifar(name: str = "cifar10", split: str = "train", root: str | Path | N
     if folder is None:
         return make_stand_in(split, count or {"train": 5000, "test": 1000}[split])
     data = _read(name, split, folder)
-    return data if count is None else data.subset(_first_of_each(data.labels, count))
+    return data if count is None else data.first(count)
 
 
 @cache

@@ -90,6 +90,56 @@ def run_seed(train: ImageSet, test: ImageSet, config: TrainConfig, *, model: str
     return run, predict_logits(net, loaders.val)[0].numpy()
 
 
+def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig, changes: list[dict], *,
+            seeds=(0,), progress: bool = False) -> dict:
+    """Train each change of a configuration with each seed; finished ones are read from the reader's record.
+
+    Parameters
+    ----------
+    changes : list of dict
+        Fields of `TrainConfig` that differ from `config`, one dict a run; ``{}`` is `config` itself.
+
+    Returns
+    -------
+    dict
+        The record, also written to ``runs/records/`` after every run. In ``final``: ``val_accuracy``, ``val_loss``,
+        and ``train_accuracy`` on as many un-augmented training images. A diverged run stays in it, marked.
+    """
+    path = run_dir() / "records" / f"{experiment}.json"
+    record = new_record(experiment, train, config)
+    if path.exists():
+        old = json.loads(path.read_text())
+        if all(old[key] == json.loads(json.dumps(record[key])) for key in ("config", "data", "device", "versions")):
+            record["runs"] = old["runs"]
+    done = [(run["seed"], run["changes"]) for run in record["runs"]]
+    for change in changes:
+        for seed in seeds:
+            if (seed, json.loads(json.dumps(change))) not in done:
+                run = _train_once(train, val, replace(config, **change, seed=seed), progress)
+                record["runs"].append({"seed": seed, "changes": json.loads(json.dumps(change)), **run})
+                save_record(record)
+    return record
+
+
+def _train_once(train: ImageSet, val: ImageSet, config: TrainConfig, progress: bool) -> dict:
+    """One run on the training images that the configuration asks for, measured on `val`: part of a record."""
+    train, device = train.first(config.train_images), get_device()
+    seed_everything(config.seed)
+    model = make_model(config.model, num_classes=train.num_classes)
+    loaders = make_loaders(train, val, config, device)
+    try:
+        history = fit(model, (loaders.train, None), config, device=device, progress=progress)
+    except DivergedError as error:
+        return {"status": f"diverged: {error}", "history": [], "final": {}, "seconds": 0.0}
+    if history.stopped:
+        raise KeyboardInterrupt(history.stopped)
+    plain = MemoryLoader(train.first(min(len(train), len(val))).to(device), 1000, statistics=loaders.val.statistics)
+    on_train, on_val = evaluate(model, plain), evaluate(model, loaders.val)
+    final = {"val_accuracy": on_val["accuracy"], "val_loss": on_val["loss"], "train_accuracy": on_train["accuracy"]}
+    return {"status": "finished", "history": history.epochs, "final": final,
+            "seconds": sum(history.column("seconds"))}
+
+
 def run_reference(seeds: list[int], config: TrainConfig = REFERENCE, experiment: str = "custom_resnet") -> Path:
     """Train the reference recipe once a seed on all training images and write the reader's record."""
     train, test = load_cifar("cifar10", "train"), load_cifar("cifar10", "test")

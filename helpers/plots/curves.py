@@ -99,7 +99,7 @@ def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel
     return ax
 
 
-def plot_reliability(confidence, accuracy, count, *, ax=None, label: str = "", title: str = "", number: int = 0) -> Axes:
+def plot_reliability(confidence, accuracy, count, *, ax=None, label="", title="", number: int = 0) -> Axes:
     """Accuracy against confidence, a marker a bin, its area by the images in it; on the diagonal they agree.
 
     Call it again on the same axes with another `number` to compare models by color and marker.
