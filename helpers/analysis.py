@@ -50,7 +50,7 @@ def _spatial_layers(model: nn.Module, image_shape: tuple[int, int, int]):
     was_training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *image_shape, device=next(model.parameters()).device))
+            model.eval()(next(model.parameters()).new_zeros(1, *image_shape))
     finally:
         model.train(was_training)
         for handle in hooks:

@@ -13,7 +13,7 @@ from helpers.env import PRECISIONS
 class TrainConfig:
     """A training recipe. The defaults are the series' reference recipe for CIFAR-10."""
 
-    dataset: str = "cifar10"  # or "cifar100"
+    dataset: str = "cifar10"  # "cifar10" or "cifar100"
     train_images: int = 0  # learn from only so many images, evenly over the classes; 0 for all
     model: str = "custom_resnet"  # see models.MODELS
     num_epochs: int = 24  # passes over the training images

@@ -106,19 +106,24 @@ def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig
         and ``train_accuracy`` on as many un-augmented training images. A diverged run stays in it, marked.
     """
     path = run_dir() / "records" / f"{experiment}.json"
-    record = new_record(experiment, train, config)
+    record = _plain(new_record(experiment, train, config))
+    record["data"]["val_images"] = len(val)
     if path.exists():
         old = json.loads(path.read_text())
-        if all(old[key] == json.loads(json.dumps(record[key])) for key in ("config", "data", "device", "versions")):
+        if all(old.get(key) == record[key] for key in ("config", "data", "device", "versions")):
             record["runs"] = old["runs"]
-    done = [(run["seed"], run["changes"]) for run in record["runs"]]
-    for change in changes:
+    for change in map(_plain, changes):
         for seed in seeds:
-            if (seed, json.loads(json.dumps(change))) not in done:
+            if not any((run["seed"], run["changes"]) == (seed, change) for run in record["runs"]):
                 run = _train_once(train, val, replace(config, **change, seed=seed), progress)
-                record["runs"].append({"seed": seed, "changes": json.loads(json.dumps(change)), **run})
+                record["runs"].append({"seed": seed, "changes": change, **run})
                 save_record(record)
     return record
+
+
+def _plain(value):
+    """As JSON would return it: lists for tuples."""
+    return json.loads(json.dumps(value))
 
 
 def _train_once(train: ImageSet, val: ImageSet, config: TrainConfig, progress: bool) -> dict:

@@ -19,16 +19,18 @@ def predict_logits(model: nn.Module, batches, *, device: torch.device | None = N
     """
     device = device or next(model.parameters()).device
     precision, was_training = resolve_precision(precision, device), model.training
-    model.eval()
     logits, labels = [], []
-    for images, targets in batches:
-        with autocast(precision, device):
-            answer = model(images.to(device)).float()
-            if flip:
-                answer = (answer + model(images.to(device).flip(3)).float()) / 2
+    try:
+        model.eval()
+        for images, targets in batches:
+            with autocast(precision, device):
+                answer = model(images.to(device)).float()
+                if flip:
+                    answer = (answer + model(images.to(device).flip(3)).float()) / 2
             logits.append(answer.cpu())
-        labels.append(targets.cpu())
-    model.train(was_training)
+            labels.append(targets.cpu())
+    finally:
+        model.train(was_training)
     return torch.cat(logits), torch.cat(labels)
 
 

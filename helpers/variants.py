@@ -99,8 +99,10 @@ def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: i
     even = [k for k in (*kernels, *skips) if k % 2 == 0 or k < 1]
     if even:
         raise ValueError(f"kernel sizes {even} are not odd: padding could not keep the size of the map")
-    if not 0 <= pool_size <= side:
+    if pool_size > side:
         raise ValueError(f"pool_size={pool_size} is larger than the last map of {side} × {side} pixels")
+    if pool_size < 0 or pool_size and side % pool_size:
+        raise ValueError(f"pool_size={pool_size} does not divide the last map of {side} × {side} pixels; 0 pools all")
 
 
 def torchvision_resnet(name: str, num_classes: int = 10, *, stem: str = "cifar") -> nn.Module:

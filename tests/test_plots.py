@@ -20,6 +20,9 @@ PLOTS = {
     "range test": lambda ax: curves.plot_range_test([0.1, 1, 10], [2, 1, 3], {"steepest": 0.5}, ax=ax),
     "histogram": lambda ax: curves.plot_histogram(np.ones((3, 4)), np.arange(5), ax=ax),
     "bars": lambda ax: curves.plot_bars(["a", "b"], [1, 2], low=[0, 1], high=[2, 3], ax=ax, xlabel="x", ylabel="y"),
+    "reliability": lambda ax: curves.plot_reliability([0.2, np.nan, 0.9], [0.1, np.nan, 0.7], [5, 0, 9], ax=ax),
+    "tradeoff": lambda ax: curves.plot_tradeoff(["a", "b"], [1, 10], [0.8, 0.9], low=[0.7, 0.85], high=[0.82, 0.95],
+                                                ax=ax, xlabel="x", ylabel="y"),
     "confusion": lambda ax: grids.plot_confusion(np.arange(9).reshape(3, 3), "abc", ax=ax),
 }
 
@@ -83,3 +86,53 @@ def test_bad_shapes_are_refused():
         curves.plot_histogram(np.ones((3, 4)), np.arange(4))
     with pytest.raises(ValueError, match="choose"):
         curves.plot_history(ROWS, "speed")
+    with pytest.raises(ValueError, match=r"label_rows \(6, 2\) do not fit 6 images and 3 classes"):
+        images.plot_label_bars(PICTURES, np.ones((6, 2)), "abc")
+
+
+def test_reliability_shows_the_filled_bins_by_size_beside_one_diagonal():
+    _, ax = plt.subplots()
+    confidence, accuracy, count = [0.3, np.nan, 0.8], [0.1, np.nan, 0.6], [10, 0, 30]
+    for number, name in enumerate(("plain", "scaled")):
+        curves.plot_reliability(confidence, accuracy, count, ax=ax, label=name, number=number)
+    diagonal, *lines = ax.lines
+    assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]] and len(lines) == 2
+    for line, dots in zip(lines, ax.collections, strict=True):
+        assert line.get_xydata().tolist() == [[0.3, 0.1], [0.8, 0.6]] == dots.get_offsets().tolist()
+        small, large = dots.get_sizes() - 10  # above a smallest size that can still be seen
+        assert large == pytest.approx(3 * small)
+    assert lines[0].get_color() != lines[1].get_color()
+    shapes = [dots.get_paths()[0].vertices for dots in ax.collections]
+    assert shapes[0].shape != shapes[1].shape  # told apart without color too
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["as sure as right", "plain", "scaled"]
+
+
+def test_tradeoff_puts_each_model_where_its_numbers_are():
+    names, cost, value = list("abcdefghij"), 10.0 ** np.arange(10), np.linspace(0.5, 0.95, 10)
+    ax = curves.plot_tradeoff(names, cost, value, low=value - 0.1, high=value + 0.02, xlabel="x", ylabel="y")
+    looks = set()
+    for i, container in enumerate(ax.containers):
+        point, _, (bar,) = container
+        assert point.get_xydata().tolist() == [[cost[i], value[i]]] and container.get_label() == names[i]
+        assert bar.get_segments()[0][:, 1].tolist() == pytest.approx([value[i] - 0.1, value[i] + 0.02])
+        looks.add((point.get_marker(), point.get_color()))
+    assert len(ax.containers) == 10 and len(looks) >= 8 and ax.get_xscale() == "log"
+    straight = curves.plot_tradeoff(["a"], [0], [1], logx=False, xlabel="x", ylabel="y")
+    assert straight.get_xscale() == "linear" and straight is not ax
+
+
+def test_label_bars_are_the_shares():
+    rows = np.array([[0.7, 0.3, 0], [0, 1, 0], [0.25, 0, 0.75]])
+    figure = images.plot_label_bars(PICTURES[:3], rows, ("cat", "dog", "ship"), title="mixed")
+    pictures, bars = figure.axes[:3], figure.axes[3:]
+    expected = [[("cat 70%", 0.7), ("dog 30%", 0.3)], [("dog 100%", 1.0)], [("ship 75%", 0.75), ("cat 25%", 0.25)]]
+    for picture, image, ax, shown in zip(pictures, PICTURES, bars, expected, strict=False):
+        assert np.array_equal(np.moveaxis(picture.images[0].get_array(), -1, 0), image)
+        assert [text.get_text() for text in ax.texts] == [name for name, _ in shown]
+        assert [bar.get_width() for bar in ax.patches] == pytest.approx([share for _, share in shown])
+    assert len(bars) == 3 and figure.get_suptitle() == "mixed"
+
+
+def test_label_bars_can_be_saved_without_axis_labels(tmp_path):
+    figure = images.plot_label_bars(PICTURES[:2], np.eye(2), ("cat", "dog"))
+    assert save_figure(figure, "bars", alt="two images and their labels", folder=tmp_path).stat().st_size > 1000
