@@ -1,4 +1,4 @@
-# make notebooks [ONLY=05] [PROFILE=smoke|quick|full]    make test
+# make notebooks [ONLY=05] [PROFILE=smoke|quick|full]    make test    make test-all
 PYTHON ?= python3
 ONLY ?=
 PROFILE ?=
@@ -6,12 +6,16 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: notebooks test clean
+.PHONY: notebooks test test-all clean
 
 notebooks: .venv/installed
 	$(PY) notebooks/execute.py --only "$(ONLY)" --profile "$(PROFILE)"
 
 test: .venv/tools
+	$(PY) -m ruff check helpers tests notebooks/execute.py
+	$(PY) -m pytest -m "not slow"
+
+test-all: .venv/tools
 	$(PY) -m ruff check helpers tests notebooks/execute.py
 	$(PY) -m pytest
 

@@ -55,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
         return one
 
     one = add(commands.train, "train", "train a model; saves to runs/<experiment>/<time>/ after every epoch")
-    one.add_argument("--experiment", help="name of the run folder (default: the preset's, else the model's)")
+    one.add_argument("--experiment", help="name of the run folder (default: the preset's, else best, or the model's)")
     one.add_argument("--all", action="store_true", help="train on all images; open the test set at the end")
     one.add_argument("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
                      help="continue the newest run of the experiment, or the best, or a checkpoint")
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except DivergedError as error:

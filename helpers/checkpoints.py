@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import torch
@@ -31,12 +32,18 @@ def save_checkpoint(path: str | Path, state: dict) -> Path:
 def load_checkpoint(path: str | Path) -> dict:
     """Read what `save_checkpoint` wrote, onto the CPU, refusing pickled code (``weights_only=True``)."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
+        return state
     except FileNotFoundError:
         raise
     except Exception as error:
+        reason = str(error)[:80]
+        if isinstance(error, pickle.UnpicklingError):  # torch's own text speaks of its past versions
+            reason = "it asks for more than tensors and plain data; nothing in it was run"
         raise ValueError(
-            f"{path}: not a checkpoint that can be read ({type(error).__name__}: {str(error)[:80]}). It may be "
+            f"{path}: not a checkpoint that can be read ({type(error).__name__}: {reason}). It may be "
             "cut short or of another origin; delete it, or pass the path of another one") from error
 
 

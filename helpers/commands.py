@@ -46,11 +46,13 @@ def train(arguments) -> None:
     images, val = load_data(config, everything=arguments.all)
     mean, std = channel_statistics(images.images)
     about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name}
-    experiment = arguments.experiment or arguments.preset or config.model
+    usual = "best" if config.model == TrainConfig().model else config.model
+    experiment = arguments.experiment or arguments.preset or usual
     if arguments.resume:
         given = Path(arguments.resume)
         found = given if given.exists() else find_checkpoint(experiment, arguments.resume)
         run = RunFolder.continuing(found, experiment, about=about)
+        say(f"continuing {found}")
     else:
         run = RunFolder(new_folder(experiment), about=about)
     say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")

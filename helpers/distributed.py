@@ -53,7 +53,7 @@ def share(count: int, part: int) -> slice:
 
 def check_batch(config) -> None:
     """Raise `ValueError` if a batch has too few micro-batches to give each process one."""
-    if config.batch_size < world_size() * config.micro_batch_size:
+    if 1 < world_size() and config.batch_size < world_size() * config.micro_batch_size:
         raise ValueError(f"batch_size={config.batch_size} is less than {world_size()} processes × micro_batch_size="
                          f"{config.micro_batch_size}: lower micro_batch_size to {config.batch_size // world_size()}")
 

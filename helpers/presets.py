@@ -28,8 +28,8 @@ PRESETS = {
     # text. Restarts after 8, 24 and 56 epochs let the last cycle end with the run.
     "cifar100-resnet34": TrainConfig(
         dataset="cifar100", model="resnet34", num_epochs=120, batch_size=400, micro_batch_size=200, max_lr=0.01,
-        weight_decay=1e-4, scheduler="cosine_warm_restarts", restart_epochs=8, augment="crop_flip_jitter", mix="mixup_or_cutmix",
-        mix_probability=0.5, clip_value=0.1),
+        weight_decay=1e-4, scheduler="cosine_warm_restarts", restart_epochs=8, augment="crop_flip_jitter",
+        mix="mixup_or_cutmix", mix_probability=0.5, clip_value=0.1),
 }
 
 

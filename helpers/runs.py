@@ -78,8 +78,9 @@ class RunFolder:
     @classmethod
     def continuing(cls, checkpoint: Path, experiment: str, **options) -> RunFolder:
         """The run of `checkpoint`, to go on from there; a new folder where its own cannot be written to."""
-        folder = checkpoint.resolve().parent.parent
-        return cls(folder if os.access(folder, os.W_OK) else new_folder(experiment), origin=checkpoint, **options)
+        parent = checkpoint.resolve().parent
+        own = parent.name == "checkpoints" and os.access(parent.parent, os.W_OK)
+        return cls(parent.parent if own else new_folder(experiment), origin=checkpoint, **options)
 
     def newest(self) -> Path | None:
         """The checkpoint to resume from, or None."""
@@ -92,20 +93,25 @@ class RunFolder:
                       key=_accuracy_and_epoch, reverse=True)
 
     def save(self, state: dict) -> None:
-        """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars."""
+        """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars.
+
+        ``last.pt`` comes last: after a kill at any moment before it, the epoch is trained and written again.
+        """
         state, row = state | {"about": self.about}, state["history"][-1]
-        save_checkpoint(self.checkpoints / "last.pt", state)
-        self.origin = None  # from now on this folder has its own
+        for cut_short in self.checkpoints.glob("*.partial"):
+            cut_short.unlink()
         if not (self.folder / "config.json").exists():
             write_text(self.folder / "config.json", json.dumps(state["config"], indent=1) + "\n")
         if "val_accuracy" in row:
             path = self.checkpoints / f"epoch_{row['epoch']:03d}_val_{row['val_accuracy']:.4f}.pt"
             if path in sorted([*self.ranked(), path], key=_accuracy_and_epoch, reverse=True)[:self.keep]:
                 save_checkpoint(path, state)
+            write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
             for surplus in self.ranked()[self.keep:]:
                 surplus.unlink()
-            write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
         write_text(self.folder / "history.csv", _as_csv(state["history"]))
+        save_checkpoint(self.checkpoints / "last.pt", state)
+        self.origin = None  # from now on this folder has its own
         self._log(row)
 
     def _log(self, row: dict) -> None:
@@ -177,7 +183,10 @@ def load_model(path: str | Path) -> LoadedModel:
     if absent or not state["about"]:
         raise ValueError(f"{path} is not a checkpoint of a run folder (no {sorted(absent) or 'about'}): "
                          "train with `python -m helpers train`, or save to a RunFolder with `about`")
-    config, about = TrainConfig(**state["config"]), state["about"]
+    try:
+        config, about = TrainConfig(**state["config"]), state["about"]
+    except TypeError as error:
+        raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
     model = make_model(config.model, num_classes=len(about["classes"]))
     load_weights(model, state["model"], path)
     row = state["history"][-1]

@@ -6,6 +6,7 @@ import os
 import pickle
 from datetime import datetime
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import torch
@@ -42,7 +43,10 @@ class RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         if (module, name) not in self.known:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return self.known[module, name]
+        found = self.known[module, name]
+        if isinstance(found, FunctionType):  # a pickle can set attributes of what it gets: a throw-away
+            return lambda *given: found(*given)
+        return found
 
 
 def read_pickle(path: str | Path):
@@ -71,6 +75,8 @@ def read_hidden_test(path: str | Path) -> tuple[Tensor, np.ndarray]:
         raise ValueError(f"{path}: no b'data' in it, only {sorted(map(str, content))}")
     images = _to_images(np.asarray(content["data"]), path)
     ids = np.asarray(content.get("ids", np.arange(len(images))))
+    if ids.dtype.kind in "SO":  # what Python 2 wrote as text is bytes here
+        ids = np.asarray([i.decode() if isinstance(i, bytes) else i for i in ids.tolist()])
     if ids.shape != (len(images),) or len(np.unique(ids)) != len(ids):
         raise ValueError(f"{path}: {len(images)} images but ids of shape {ids.shape}, {len(np.unique(ids))} different; "
                          "each image needs its own id")
@@ -117,6 +123,8 @@ def load_ensemble(best: Path, count: int) -> list[tuple[Path, LoadedModel]]:
     """The `count` best checkpoints of the run that `best` belongs to, or `best` alone."""
     from helpers.runs import RunFolder
 
+    if count < 1:
+        raise ValueError(f"top={count}: an ensemble needs at least 1 checkpoint")
     paths = [best] if count == 1 else RunFolder(best.parent.parent).ranked()[:count]
     if len(paths) < count:
         raise ValueError(f"the run of {best} keeps {len(paths)} ranked checkpoints, {count} were asked for")

@@ -77,6 +77,8 @@ class _Engine:
         """Gradients of the mean loss, summed over micro-batches."""
         loss_sum = correct = torch.zeros((), device=self.device)
         size = self.config.micro_batch_size
+        if not len(images):  # under torchrun this process has none of the batch, yet the scaler must know its device
+            self.scaler.scale(loss_sum)
         for start in range(0, len(images), size):
             x, y = images[start:start + size], labels[start:start + size]
             with autocast(self.precision, self.device):
@@ -153,9 +155,10 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
             images, labels = images.to(device), labels.to(device)
             with autocast(precision, device):
                 logits = model(images).float()
-            top5 = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+            right = logits.argmax(1) == labels  # topk may order a tie in another way
+            top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1) | right
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-            totals += torch.stack([loss, top5[:, 0].sum(), top5.any(1).sum(), torch.tensor(len(labels), device=device)])
+            totals += torch.stack([loss, right.sum(), top5.sum(), torch.tensor(len(labels), device=device)])
     finally:
         model.train(was_training)
     totals = distributed.sum_over_processes(totals)

@@ -1,10 +1,11 @@
-"""Matrices with a number in each cell."""
+"""Matrices: with a number in each cell, or, for a hundred classes, sorted by group."""
 
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 
 
 def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}") -> Axes:
@@ -33,3 +34,39 @@ def plot_confusion(matrix, classes, *, ax=None, title="") -> Axes:
     np.fill_diagonal(errors, 0)
     return plot_matrix(errors, classes, classes, ax=ax, title=title, xlabel="predicted class", ylabel="true class",
                        fmt="{:.0f}")
+
+
+def plot_grouped_confusion(matrix, groups, group_names, *, ax=None, title="") -> Axes:
+    """Where the errors go among many classes: sorted by group, on a log scale, without numbers.
+
+    Parameters
+    ----------
+    matrix : int array (num_classes, num_classes)
+        Row = true class; the diagonal is left out of the colours.
+    groups : int array (num_classes,)
+        The group of each class, a place in `group_names`; lines mark where one ends, ticks name it once.
+    """
+    errors, groups = np.array(matrix, dtype=float), np.asarray(groups)
+    if errors.shape != (len(groups), len(groups)) or sorted(set(groups.tolist())) != list(range(len(group_names))):
+        raise ValueError(f"matrix {errors.shape}, {len(groups)} groups of classes and {len(group_names)} names of "
+                         "groups do not fit together")
+    np.fill_diagonal(errors, 0)
+    order = groups.argsort(kind="stable")
+    ax = plt.subplots(figsize=(9.6, 8.4))[1] if ax is None else ax
+    highest = max(2, int(errors.max()))
+    picture = ax.imshow(np.maximum(errors, 0.5)[np.ix_(order, order)], cmap="viridis", norm=LogNorm(0.5, highest),
+                        interpolation="nearest")
+    ends = np.bincount(groups).cumsum()
+    for end in ends[:-1] - 0.5:
+        ax.axhline(end, color="white", linewidth=0.5, alpha=0.6)
+        ax.axvline(end, color="white", linewidth=0.5, alpha=0.6)
+    names, centers = [str(name).replace("_", " ") for name in group_names], ends - np.bincount(groups) / 2 - 0.5
+    ax.set(title=title, xlabel="predicted class", ylabel="true class")
+    ax.set_xticks(centers, names, rotation=90, fontsize=8)
+    ax.set_yticks(centers, names, fontsize=8)
+    ax.grid(False)
+    ticks = [1, *(n for n in (2, 5, 10, 20, 50, 100, 200, 500) if n <= highest)]
+    bar = ax.figure.colorbar(picture, ax=ax, shrink=0.8, label="errors in a cell (log scale)")
+    bar.set_ticks([0.5, *ticks], labels=["0", *map(str, ticks)])
+    bar.minorticks_off()
+    return ax
