@@ -269,7 +269,7 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
     (["train", *NET, "--train-images", "541"], "count=541: must be between 1 and 540"),
     (["train", *NET, "--optimizer", "lion"], "unknown optimizer 'lion': choose from .*sgd"),
     (["train", *NET, "--augment", "blur"], "'blur'"), (["train", *NET, "--mix", "blend"], "'blend'"),
-    (["train", *NET, "--batch-size", "8"], "lower micro_batch_size to 8"),
+    (["train", *NET, "--batch-size", "0"], "batch_size=0 must be greater than 0"),
     (["train", *NET, "--dataset", "cifar11"], "cifar11"),
     (["train", *NET, "--num-epochs", "1", "--pct-start", "0.25"], "leaves a warm-up of no length"),
     (["lr-range-test", "--steps", "3", *NET], "at least 20 steps")], ids=lambda v: " ".join(v[:5]) if v[2:] else None)
