@@ -12,7 +12,11 @@ import sys
 from dataclasses import fields
 
 from helpers import commands, distributed
+from helpers.augment import BATCH_AUGMENTS, MIXES
 from helpers.config import TrainConfig, field_help
+from helpers.env import PRECISIONS
+from helpers.models import MODELS
+from helpers.optim import OPTIMIZERS, SCHEDULERS
 from helpers.presets import PRESETS
 from helpers.train import DivergedError
 
@@ -20,6 +24,20 @@ from helpers.train import DivergedError
 def _sizes(text: str) -> tuple:
     """``0:24,16:32`` → ((0, 24), (16, 32))."""
     return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
+
+
+TABLES = {"dataset": ("cifar10", "cifar100"), "model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS,
+          "mix": MIXES, "augment": BATCH_AUGMENTS, "precision": PRECISIONS}
+
+
+def _meaning(name: str, default, text: str) -> str:
+    """Help on one field: its comment, the names that a table knows, how to write pairs, the default."""
+    if name in TABLES:
+        text = f"{text.split(', see ')[0]}: " if not text.startswith(("see", '"')) else ""
+        text += f"one of {', '.join(TABLES[name])}"
+    if name == "image_sizes":
+        text, default = f"{text}; as 0:24,16:32", default or "full size"
+    return f"{text} (default: {default})".replace("%", "%%")
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +48,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     for field in fields(TrainConfig):
         names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
         about = {"dest": field.name, "default": argparse.SUPPRESS,
-                 "help": f"{meaning[field.name]} (default: {field.default})".replace("%", "%%")}
+                 "help": _meaning(field.name, field.default, meaning[field.name])}
         if field.type == "bool":
             group.add_argument(*names, action=argparse.BooleanOptionalAction, **about)
         else:

@@ -38,7 +38,7 @@ class TrainConfig:
     image_sizes: tuple = ()  # (first_epoch, pixels) pairs: train on smaller images first
     clip_norm: float = 0.0  # largest gradient norm; 0 for no clipping
     clip_value: float = 0.0  # largest absolute entry of a gradient; 0 for no clipping
-    precision: str = "auto"  # bf16, fp16, float32, or what the hardware is fastest at
+    precision: str = "auto"  # auto takes what the hardware is fastest at
     channels_last: bool = True  # memory layout NHWC, which convolutions in low precision prefer
     compile: bool = False  # torch.compile: slow to start, pays on GPUs in long runs
     seed: int = 0  # weights, order, augmentation
