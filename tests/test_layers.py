@@ -62,7 +62,7 @@ def lines_of_code(path):
 
 
 def test_the_package_is_thin():
-    assert sum(lines_of_code(path) for path in MODULES) <= 2080
+    assert sum(lines_of_code(path) for path in MODULES) <= 2200
 
 
 def test_torchvision_imports_in_a_fresh_process():
