@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from helpers.fast import WhitenedNet
 from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
@@ -75,6 +76,7 @@ MODELS = {
     "resnet18": partial(torchvision_resnet, "resnet18"),
     "resnet34": partial(torchvision_resnet, "resnet34"),
     "depthwise_dilated": DepthwiseDilatedNet,
+    "whitened_net": WhitenedNet,
 }
 
 
