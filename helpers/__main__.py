@@ -94,8 +94,6 @@ def make_parser() -> argparse.ArgumentParser:
     one = add(commands.results, "results", "print the results table from the committed records")
     one.add_argument("--write", action="store_true", help="also write it, and the bench table, into README.md")
     one = add(commands.bench, "bench", "images per second, the plain way and ours, in one run")
-    one.add_argument("--suite", choices=("core", "speed"), default="core",
-                     help="speed: seconds an epoch of four recipes, and how far from the machine's ceiling")
     one.add_argument("--steps", type=int, default=4, help="optimizer updates a measurement (default: 4)")
     one.add_argument("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
     one.add_argument("--write", action="store_true", help="write the committed record instead of runs/records/")

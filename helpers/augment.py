@@ -32,7 +32,6 @@ class BatchAugment:
 
     padding: int = 4  # pixels on each side before the random crop back to the original size
     flip: bool = True  # horizontally, with probability one half
-    alternate: bool = False  # instead: half of the images in one epoch, the other half in the next (the loader knows)
     cutout: int = 8  # side of the square in pixels; 0 for none
 
     def __post_init__(self):
@@ -66,10 +65,8 @@ class BatchAugment:
             out = torch.where(hole, fill.round().to(out.dtype).view(1, -1, 1, 1), out)
         return out
 
-    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor, flip: Tensor | None = None) -> Tensor:
-        """Draw and apply; `flip` (N,), if given, says which images are flipped."""
-        draws = self.draw(len(images), images.shape[-1], generator)
-        return self.apply(images, draws if flip is None else draws._replace(flip=flip), fill)
+    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
+        return self.apply(images, self.draw(len(images), images.shape[-1], generator), fill)
 
 
 def _reflect(index: Tensor, size: int) -> Tensor:
@@ -134,7 +131,6 @@ BATCH_AUGMENTS = {
     "flip": BatchAugment(padding=0, cutout=0),
     "crop_flip": BatchAugment(cutout=0),
     "crop_flip_cutout": BatchAugment(),
-    "shift_alternating_flip": BatchAugment(padding=2, alternate=True, cutout=0),
     "crop_flip_erasing": TransformAugment("erasing"),
     "crop_flip_jitter": TransformAugment("jitter"),
     "crop_flip_rotation": TransformAugment("rotation"),

@@ -125,18 +125,12 @@ def lr_range_test(arguments) -> None:
 def bench(arguments) -> None:
     from helpers.bench import bench_table, run_bench
     from helpers.experiments import new_record, save_record
-    from helpers.speed import run_speed, speed_table
 
     images = load_cifar("cifar10", "train")
-    print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; minutes on two cores", flush=True)
-    if arguments.suite == "speed":
-        measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
-        record = new_record("speed", images, TrainConfig(num_epochs=1), measured=measured)
-        print(speed_table(measured))
-    else:
-        rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
-        record = new_record("bench", images, TrainConfig(num_epochs=1), rates=rates)
-        print(bench_table(rates))
+    print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
+    rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
+    record = new_record("bench", images, TrainConfig(num_epochs=1), rates=rates)
+    print(bench_table(rates))
     print(f"record: {save_record(record, reader=not arguments.write).name}")
 
 

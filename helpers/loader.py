@@ -49,10 +49,6 @@ class MemoryLoader:
         mean, std = (s.to(device, torch.float32).view(3, 1, 1) * 255 for s in statistics)
         self._mean, self._scale = mean, 1 / std
         self._images = data.images.contiguous(memory_format=torch.channels_last)
-        self._flips = None
-        if getattr(augment, "alternate", False):
-            generator = torch.Generator(device).manual_seed(seed)
-            self._flips = torch.rand(len(data), generator=generator, device=device) < 0.5
 
     def __len__(self) -> int:
         return -(-len(self.data) // self.batch_size)
@@ -74,18 +70,16 @@ class MemoryLoader:
         order = torch.randperm(count, generator=generator, device=device) if self.shuffle else None
         for start in range(0, count, self.batch_size):
             rows = slice(start, start + self.batch_size) if order is None else order[start:start + self.batch_size]
-            images, labels = self._prepare(rows, generator), self.data.labels[rows]
+            images, labels = self._prepare(self._images[rows], generator), self.data.labels[rows]
             if self.mix is not None:
                 images, labels = self.mix(images, labels, generator)
             mine = distributed.share(len(labels), self.part)
             yield images[mine], labels[mine]
 
-    def _prepare(self, rows, generator: torch.Generator) -> Tensor:
-        """Rows of the data → augmented, normalized, resized float32 batch."""
-        images = self._images[rows]
+    def _prepare(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """uint8 batch → augmented, normalized, resized float32 batch."""
         if self.augment is not None:
-            flip = {} if self._flips is None else {"flip": self._flips[rows] ^ bool(self.epoch % 2)}
-            images = self.augment(images, generator, fill=self._mean.flatten(), **flip)
+            images = self.augment(images, generator, fill=self._mean.flatten())
         images = (images.float() - self._mean) * self._scale
         if self.image_size != images.shape[-1]:
             images = F.interpolate(images, size=self.image_size, mode="bilinear", antialias=True)

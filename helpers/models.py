@@ -11,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from helpers.fast import WhitenedNet
 from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
@@ -76,7 +75,6 @@ MODELS = {
     "resnet18": partial(torchvision_resnet, "resnet18"),
     "resnet34": partial(torchvision_resnet, "resnet34"),
     "depthwise_dilated": DepthwiseDilatedNet,
-    "whitened_net": WhitenedNet,
 }
 
 

@@ -15,23 +15,15 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from helpers.fast import Muon
 
-
-def _sgd(model, config):
-    return torch.optim.SGD(model.parameters(), lr=config.max_lr, momentum=config.momentum,
+def _sgd(parameters, config):
+    return torch.optim.SGD(parameters, lr=config.max_lr, momentum=config.momentum,
                            nesterov=config.nesterov and config.momentum > 0, weight_decay=config.weight_decay)
 
 
-def _adam(model, config):
-    return torch.optim.Adam(model.parameters(), lr=config.max_lr, betas=(config.momentum, 0.999),
+def _adam(parameters, config):
+    return torch.optim.Adam(parameters, lr=config.max_lr, betas=(config.momentum, 0.999),
                             weight_decay=config.weight_decay)
-
-
-def _muon(model, config):
-    if not hasattr(model, "parameter_groups"):
-        raise ValueError(f"optimizer 'muon' does not know {type(model).__name__}: it is for model 'whitened_net'")
-    return Muon(model.parameter_groups(config.max_lr, config.batch_size))
 
 
 def _one_cycle(optimizer, config, total_steps):
@@ -53,18 +45,13 @@ def _cosine_warm_restarts(optimizer, config, total_steps):
     return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=max(1, first), T_mult=2)
 
 
-def _linear(optimizer, config, total_steps):
-    ends = [group.get("until", 1.0) * total_steps for group in optimizer.param_groups]
-    return lr_scheduler.LambdaLR(optimizer, [lambda step, end=end: max(0.0, 1 - step / end) for end in ends])
-
-
 def _constant(optimizer, config, total_steps):
     return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
 
 
-OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "muon": _muon}
+OPTIMIZERS = {"sgd": _sgd, "adam": _adam}
 SCHEDULERS = {"one_cycle": _one_cycle, "cosine": _cosine, "cosine_warm_restarts": _cosine_warm_restarts,
-              "linear": _linear, "constant": _constant}
+              "constant": _constant}
 
 
 def _lookup(table: dict, name: str, kind: str):
@@ -75,7 +62,7 @@ def _lookup(table: dict, name: str, kind: str):
 
 def make_optimizer(model: nn.Module, config) -> torch.optim.Optimizer:
     """The optimizer that a `TrainConfig` names, at its `max_lr`. ``"sgd"`` is Nesterov's variant."""
-    return _lookup(OPTIMIZERS, config.optimizer, "optimizer")(model, config)
+    return _lookup(OPTIMIZERS, config.optimizer, "optimizer")(model.parameters(), config)
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, config, total_steps: int) -> lr_scheduler.LRScheduler:

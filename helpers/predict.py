@@ -11,12 +11,11 @@ from helpers.env import autocast, resolve_precision
 
 @torch.no_grad()
 def predict_logits(model: nn.Module, batches, *, device: torch.device | None = None,
-                   precision: str = "auto", flip: bool = False, shift: int = 0) -> tuple[Tensor, Tensor]:
+                   precision: str = "auto", flip: bool = False) -> tuple[Tensor, Tensor]:
     """Logits float32 (N, num_classes) and labels int64 (N,) of all batches in order, both on the CPU.
 
-    Runs in eval mode; the model's mode is restored. Test-time augmentation: with `flip`, each logit is the mean over
-    an image and its mirror image; with `shift`, the image as it is has weight one half, and its copies moved by so
-    many pixels up and left, and down and right, one quarter each.
+    Runs in eval mode; the model's mode is restored. With `flip`, logits are the mean of those of each image and
+    of its mirror image (test-time augmentation).
     """
     device = device or next(model.parameters()).device
     precision, was_training = resolve_precision(precision, device), model.training
@@ -25,22 +24,14 @@ def predict_logits(model: nn.Module, batches, *, device: torch.device | None = N
         model.eval()
         for images, targets in batches:
             with autocast(precision, device):
-                answers = [weight * model(view).float() for view, weight in _views(images.to(device), flip, shift)]
-            logits.append(sum(answers).cpu())
+                answer = model(images.to(device)).float()
+                if flip:
+                    answer = (answer + model(images.to(device).flip(3)).float()) / 2
+            logits.append(answer.cpu())
             labels.append(targets.cpu())
     finally:
         model.train(was_training)
     return torch.cat(logits), torch.cat(labels)
-
-
-def _views(images: Tensor, flip: bool, shift: int) -> list[tuple[Tensor, float]]:
-    """What a network is shown for each image, and with which weight; the weights sum to 1."""
-    views = [(images, 1.0)]
-    if shift:
-        size, padded = images.shape[-1], nn.functional.pad(images, (shift,) * 4, mode="reflect")
-        moved = [padded[:, :, start:start + size, start:start + size] for start in (0, 2 * shift)]
-        views = [(images, 0.5), *((part, 0.25) for part in moved)]
-    return [(side, weight / 2) for part, weight in views for side in (part, part.flip(3))] if flip else views
 
 
 def confidences(logits: Tensor) -> tuple[Tensor, Tensor]:
