@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -16,10 +15,9 @@ from helpers.env import device_name, get_device, get_profile, package_versions, 
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
 from helpers.predict import predict_logits
-from helpers.runs import run_dir
+from helpers.runs import ROOT, run_dir, write_text
 from helpers.train import DivergedError, TrainConfig, evaluate, fit
 
-ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "figures" / "records"
 
 # The recipe of the reference run: the defaults, on 24-pixel images for the first 16 of its 24 epochs.
@@ -40,10 +38,7 @@ def new_record(experiment: str, data: ImageSet, config: TrainConfig, **about) ->
 def save_record(record: dict, *, reader: bool = True) -> Path:
     """Write a record, whole or not at all: ``runs/records/`` for a reader's run, else ``figures/records/``."""
     path = (run_dir() / "records" if reader else RECORDS) / f"{record['experiment']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(partial, path)
+    write_text(path, json.dumps(record, indent=1) + "\n")
     return path
 
 

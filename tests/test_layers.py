@@ -61,8 +61,10 @@ def lines_of_code(path):
     return len(code - docs)
 
 
-def test_the_package_is_thin():
-    assert sum(lines_of_code(path) for path in MODULES) <= 2080
+def test_the_package_does_not_grow():
+    """The aim is 1,900 lines in all. It is missed by far: both bounds may only be lowered."""
+    assert sum(path.read_text().count("\n") for path in MODULES) <= 3036
+    assert sum(lines_of_code(path) for path in MODULES) <= 1969
 
 
 def test_torchvision_imports_in_a_fresh_process():
@@ -78,7 +80,3 @@ def test_albumentations_stays_off_the_network():
     code = "import helpers, os; print(os.environ['NO_ALBUMENTATIONS_UPDATE'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HELPERS.parent)
     assert done.stdout.strip() == "1"
-
-
-if __name__ == "__main__":
-    print({p.name: lines_of_code(p) for p in MODULES}, sum(lines_of_code(p) for p in MODULES))
