@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from helpers.data import ImageSet, load_cifar
 from helpers.env import device_name, get_device, get_profile, package_versions, seed_everything
@@ -57,48 +58,39 @@ def load_reference_logits(experiment: str = "custom_resnet") -> np.ndarray:
         return file["logits"].astype(np.float32)
 
 
-def run_seed(train: ImageSet, test: ImageSet, config: TrainConfig, *, model: str = "custom_resnet",
-             checkpoint: Path | None = None) -> tuple[dict, np.ndarray]:
-    """Train on all of `train`, then open `test` once, after the last epoch.
+def run_seed(train: ImageSet, other: ImageSet, config: TrainConfig, *, split: str = "test", measured: int = 0,
+             **options) -> tuple[dict, nn.Module, MemoryLoader]:
+    """Train with the options of `fit`, then open `other` once, after the last epoch: an entry of a record's ``runs``.
 
-    Returns
-    -------
-    run : dict
-        One entry of a record's ``runs``.
-    logits : float32 array (len(test), num_classes)
+    ``final`` holds accuracy and loss on `other`, named after `split`, and on `measured` (0 for all) un-augmented
+    training images. Also returns the model and the batches of `other`. A diverged run is marked; after Ctrl-C,
+    `KeyboardInterrupt` is raised.
     """
-    device = get_device()
+    train, device = train.first(config.train_images), get_device()
     seed_everything(config.seed)
-    net = make_model(model, num_classes=train.num_classes)
-    loaders = make_loaders(train, test, config, device)
+    model = make_model(config.model, num_classes=train.num_classes)
+    loaders = make_loaders(train, other, config, device)
+    run = {"seed": config.seed, "changes": {}, "status": "finished", "history": [], "final": {}, "seconds": 0.0}
     try:
-        history = fit(net, (loaders.train, None), config, device=device, checkpoint=checkpoint, resume=True)
+        history = fit(model, (loaders.train, None), config, device=device, **options)
     except DivergedError as error:
-        return {"seed": config.seed, "changes": {}, "status": f"diverged: {error}", "history": [], "final": {},
-                "seconds": 0.0}, np.empty((0, train.num_classes), np.float32)
-    plain = MemoryLoader(train.to(device), 1000, statistics=loaders.train.statistics)
-    on_train, on_test = evaluate(net, plain), evaluate(net, loaders.val)
-    final = {"test_accuracy": on_test["accuracy"], "test_loss": on_test["loss"],
-             "train_accuracy": on_train["accuracy"], "train_loss": on_train["loss"]}
-    run = {"seed": config.seed, "changes": {}, "status": history.stopped or "finished", "history": history.epochs,
-           "final": final, "seconds": sum(history.column("seconds"))}
-    return run, predict_logits(net, loaders.val)[0].numpy()
+        return run | {"status": f"diverged: {error}"}, model, loaders.val
+    if history.stopped:
+        raise KeyboardInterrupt(history.stopped)
+    plain = MemoryLoader(train.first(min(measured, len(train))).to(device), 1000, statistics=loaders.val.statistics)
+    results = {split: evaluate(model, loaders.val), "train": evaluate(model, plain)}
+    final = {f"{part}_{key}": result[key] for part, result in results.items() for key in ("accuracy", "loss")}
+    run |= {"history": history.epochs, "final": final, "seconds": sum(history.column("seconds"))}
+    return run, model, loaders.val
 
 
 def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig, changes: list[dict], *,
             seeds=(0,), progress: bool = False) -> dict:
     """Train each change of a configuration with each seed; finished ones are read from the reader's record.
 
-    Parameters
-    ----------
-    changes : list of dict
-        Fields of `TrainConfig` that differ from `config`, one dict a run; ``{}`` is `config` itself.
-
-    Returns
-    -------
-    dict
-        The record, also written to ``runs/records/`` after every run. In ``final``: ``val_accuracy``, ``val_loss``,
-        and ``train_accuracy`` on as many un-augmented training images. A diverged run stays in it, marked.
+    `changes` are fields of `TrainConfig` that differ from `config`, one dict a run; ``{}`` is `config` itself.
+    Returns the record, also written to ``runs/records/`` after every run. In ``final``: ``val_accuracy``, ``val_loss``,
+    and ``train_accuracy`` on as many un-augmented training images. A diverged run stays in it, marked.
     """
     path = run_dir() / "records" / f"{experiment}.json"
     record = _plain(new_record(experiment, train, config))
@@ -110,8 +102,10 @@ def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig
     for change in map(_plain, changes):
         for seed in seeds:
             if not any((run["seed"], run["changes"]) == (seed, change) for run in record["runs"]):
-                run = _train_once(train, val, replace(config, **change, seed=seed), progress)
-                record["runs"].append({"seed": seed, "changes": change, **run})
+                run, *_ = run_seed(train, val, replace(config, **change, seed=seed), split="val", measured=len(val),
+                                   progress=progress)
+                run["final"].pop("train_loss", None)
+                record["runs"].append(run | {"changes": change})
                 save_record(record)
     return record
 
@@ -121,36 +115,18 @@ def _plain(value):
     return json.loads(json.dumps(value))
 
 
-def _train_once(train: ImageSet, val: ImageSet, config: TrainConfig, progress: bool) -> dict:
-    """One run on the training images that the configuration asks for, measured on `val`: part of a record."""
-    train, device = train.first(config.train_images), get_device()
-    seed_everything(config.seed)
-    model = make_model(config.model, num_classes=train.num_classes)
-    loaders = make_loaders(train, val, config, device)
-    try:
-        history = fit(model, (loaders.train, None), config, device=device, progress=progress)
-    except DivergedError as error:
-        return {"status": f"diverged: {error}", "history": [], "final": {}, "seconds": 0.0}
-    if history.stopped:
-        raise KeyboardInterrupt(history.stopped)
-    plain = MemoryLoader(train.first(min(len(train), len(val))).to(device), 1000, statistics=loaders.val.statistics)
-    on_train, on_val = evaluate(model, plain), evaluate(model, loaders.val)
-    final = {"val_accuracy": on_val["accuracy"], "val_loss": on_val["loss"], "train_accuracy": on_train["accuracy"]}
-    return {"status": "finished", "history": history.epochs, "final": final,
-            "seconds": sum(history.column("seconds"))}
-
-
 def run_reference(seeds: list[int], config: TrainConfig = REFERENCE, experiment: str = "custom_resnet") -> Path:
     """Train the reference recipe once a seed on all training images and write the reader's record."""
     train, test = load_cifar("cifar10", "train"), load_cifar("cifar10", "test")
     record = new_record(experiment, train, config, model="custom_resnet", profile="full")
     for seed in seeds:
         checkpoint = run_dir() / experiment / f"seed_{seed}.pt"
-        run, logits = run_seed(train, test, replace(config, seed=seed), checkpoint=checkpoint)
+        run, model, batches = run_seed(train, test, replace(config, seed=seed), checkpoint=checkpoint, resume=True)
         record["runs"].append(run | {"changes": {} if seed == config.seed else {"seed": seed}})
         path = save_record(record)
         if seed == seeds[0]:
-            np.savez_compressed(path.with_name(f"{experiment}_test_logits.npz"), logits=logits.astype(np.float16))
+            logits = predict_logits(model, batches)[0].numpy().astype(np.float16)
+            np.savez_compressed(path.with_name(f"{experiment}_test_logits.npz"), logits=logits)
     return path
 
 
@@ -175,6 +151,7 @@ def results_table() -> str:
 def write_between(text: str, name: str, content: str) -> str:
     """Replace what stands between ``<!-- name:begin -->`` and ``<!-- name:end -->``."""
     pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-    if not re.search(pattern, text, flags=re.S):
+    text, found = re.subn(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.S)
+    if not found:
         raise ValueError(f"README.md has no <!-- {name}:begin --> … <!-- {name}:end --> to write between")
-    return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.S)
+    return text

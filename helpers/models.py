@@ -17,12 +17,11 @@ from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 def conv_bn_relu(in_channels: int, out_channels: int, *, pool: bool = False) -> nn.Sequential:
     """3 × 3 convolution, optional 2 × 2 max-pool, batch norm, ReLU: the brick of `CustomResNet`.
 
-    Pooling before batch norm gives the same kind of features for a quarter of the normalisation's work.
+    Pooling before batch norm gives the same kind of features for a quarter of the normalization's work.
     """
-    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)]
-    if pool:
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.BatchNorm2d(out_channels), nn.ReLU())
+    pooling = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False), *pooling,
+                         nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
 class ResidualBlock(nn.Module):
@@ -39,15 +38,9 @@ class ResidualBlock(nn.Module):
 class CustomResNet(nn.Module):
     """The nine-layer residual network of D. Page's DAWNBench entry (2018), 94 % on CIFAR-10 in 24 epochs.
 
-    Parameters
-    ----------
-    num_classes : int
-        Length of the logits.
-    width : int
-        Channels of the first layer; 64 gives the published 6,573,120 parameters for ten classes.
-    logit_scale : float
-        Factor on the logits. With 1/8 an untrained network starts near a loss of ln(num_classes), and
-        the last layer, whose inputs are maxima and therefore large, learns at the pace of the others.
+    A `width` (channels of the first layer) of 64 gives the published 6,573,120 parameters for ten classes.
+    With a `logit_scale` of 1/8 an untrained network starts near a loss of ln(num_classes), and the last layer,
+    whose inputs are maxima and therefore large, learns at the pace of the others.
     """
 
     def __init__(self, num_classes: int = 10, width: int = 64, logit_scale: float = 0.125):
@@ -90,41 +83,49 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def count_macs(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> dict[str, int]:
-    """Multiply-accumulates of one image in each convolution and linear layer, by module name.
-
-    Counted by running one image through a hooked model in eval mode; mode and hooks are restored.
-    """
-    macs: dict[str, int] = {}
-
-    def count(name):
-        def hook(module, inputs, output):
-            macs[name] = macs.get(name, 0) + output[0].numel() * module.weight[0].numel()
-        return hook
-
-    layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    hooks = [module.register_forward_hook(count(name)) for name, module in layers]
-    was_training, weight = model.training, next(model.parameters())
+@contextlib.contextmanager
+def evaluating(model: nn.Module):
+    """Eval mode without gradients; afterwards, also after an error, the model is in the mode it was in."""
+    was_training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(1, *image_shape, device=weight.device, dtype=weight.dtype))
+            yield model.eval()
     finally:
         model.train(was_training)
+
+
+def trace(model: nn.Module, kinds: tuple, image_shape: tuple[int, int, int]) -> list[tuple]:
+    """``(name, module, input shape, output shape)`` of each module of these kinds, as one image meets them."""
+    met = []
+
+    def note(name, module, inputs, output):
+        met.append((name, module, inputs[0].shape, output.shape))
+
+    hooks = [module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
+             if isinstance(module, kinds)]
+    try:
+        with evaluating(model):
+            model(next(model.parameters()).new_zeros(1, *image_shape))
+    finally:
         for hook in hooks:
             hook.remove()
+    return met
+
+
+def count_macs(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> dict[str, int]:
+    """Multiply-accumulates of one image in each convolution and linear layer, by module name."""
+    macs: dict[str, int] = {}
+    for name, module, _, shape in trace(model, (nn.Conv2d, nn.Linear), image_shape):
+        macs[name] = macs.get(name, 0) + shape.numel() * module.weight[0].numel()
     return macs
 
 
 def summarize(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> tuple[str, int]:
     """torchsummary's table of a model on any device, and its total of trainable parameters.
 
-    torchsummary 1.5.1 assumes CUDA, runs in train mode (which moves batch-norm statistics), leaves its hooks
-    behind on an error and only prints: it gets a copy on the CPU in eval mode, and its output is caught.
-
-    Raises
-    ------
-    ValueError
-        If its total is not the true one: it counts a module that is used twice twice.
+    torchsummary 1.5.1 assumes CUDA, moves batch-norm statistics, leaves its hooks behind on an error and only
+    prints: it gets a copy on the CPU in eval mode, and its output is caught. It counts a module that is used
+    twice twice: then `ValueError` is raised.
     """
     from torchsummary import summary
 

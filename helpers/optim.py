@@ -36,22 +36,18 @@ def _one_cycle(optimizer, config, total_steps):
         cycle_momentum=config.cycle_momentum)
 
 
-def _cosine(optimizer, config, total_steps):
-    return lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps)
-
-
 def _cosine_warm_restarts(optimizer, config, total_steps):
     first = round(config.restart_epochs * total_steps / config.num_epochs)
     return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=max(1, first), T_mult=2)
 
 
-def _constant(optimizer, config, total_steps):
-    return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
-
-
 OPTIMIZERS = {"sgd": _sgd, "adam": _adam}
-SCHEDULERS = {"one_cycle": _one_cycle, "cosine": _cosine, "cosine_warm_restarts": _cosine_warm_restarts,
-              "constant": _constant}
+SCHEDULERS = {
+    "one_cycle": _one_cycle,
+    "cosine": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps),
+    "cosine_warm_restarts": _cosine_warm_restarts,
+    "constant": lambda optimizer, config, total_steps: lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0),
+}
 
 
 def _lookup(table: dict, name: str, kind: str):
@@ -83,43 +79,13 @@ class RangeTest(NamedTuple):
         return self.suggestions["steepest"]
 
 
-class _Batches:
-    """Any batches as the endless iterator that torch-lr-finder draws from."""
-
-    def __init__(self, batches):
-        self.batches, self.iterator = batches, iter(batches)
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        try:
-            return next(self.iterator)
-        except StopIteration:
-            self.iterator = iter(self.batches)
-            return next(self.iterator)
-
-
 def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, max_lr: float = 10.0,
                   num_steps: int = 100) -> RangeTest:
     """Raise the learning rate exponentially, one update a value, and watch the loss (Smith 2017).
 
     Runs torch-lr-finder on a copy of the model with a fresh optimizer of `config`, so that the model, its
-    mode and the global random numbers are as before, bit for bit. The curve ends where the loss exceeds five
-    times its best, or is NaN or infinite.
-
-    Parameters
-    ----------
-    batches : iterable of (images, labels)
-        Training batches; begun again as often as needed.
-    min_lr, max_lr : float
-        Ends of the sweep.
-    num_steps : int
-        Optimizer updates, at least 20.
-
-    Returns
-    -------
-    RangeTest
+    mode and the global random numbers are as before, bit for bit. `batches` of ``(images, labels)`` are begun again
+    as often as needed. The curve ends where the loss exceeds five times its best, or is NaN or infinite.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its progress bar announces itself at import
@@ -128,20 +94,9 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
     if not 0 < min_lr < max_lr or num_steps < 20:
         raise ValueError(f"min_lr={min_lr}, max_lr={max_lr}, num_steps={num_steps}: "
                          "need 0 < min_lr < max_lr and at least 20 steps")
-
-    class Iterator(TrainDataLoaderIter):
-        def __init__(self):
-            self._batches = _Batches(batches)
-
-        def __next__(self):
-            return next(self._batches)
-
-    device = next(model.parameters()).device
-    trial = copy.deepcopy(model)
-    optimizer = make_optimizer(trial, config)
-    for group in optimizer.param_groups:
-        group["lr"] = min_lr
-    finder = LRFinder(trial, optimizer, nn.CrossEntropyLoss(label_smoothing=config.label_smoothing), device=device)
+    trial, device = copy.deepcopy(model), next(model.parameters()).device
+    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    finder = LRFinder(trial, make_optimizer(trial, config), criterion, device=device)
 
     def until_nan(steps):  # takes the place of a progress widget, and ends the sweep at a NaN
         losses = finder.history["loss"]
@@ -149,15 +104,11 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
 
     with torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()), \
             unittest.mock.patch("torch_lr_finder.lr_finder.tqdm", until_nan):
-        finder.range_test(Iterator(), end_lr=max_lr, num_iter=num_steps, step_mode="exp")
-    lrs, losses = finite_part(finder.history["lr"], finder.history["loss"])
+        finder.range_test(TrainDataLoaderIter(batches), start_lr=min_lr, end_lr=max_lr, num_iter=num_steps)
+    lrs, losses = finder.history["lr"], finder.history["loss"]
+    if not math.isfinite(losses[-1]):
+        lrs, losses = lrs[:-1], losses[:-1]
     return RangeTest(lrs, losses, suggest_lrs(lrs, losses))
-
-
-def finite_part(lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
-    """Both lists up to the first loss that is NaN or infinite."""
-    end = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
-    return list(lrs[:end]), list(losses[:end])
 
 
 def suggest_lrs(lrs: list[float], losses: list[float]) -> dict[str, float]:
@@ -177,15 +128,9 @@ def suggest_lrs(lrs: list[float], losses: list[float]) -> dict[str, float]:
 
 def _valley(losses: np.ndarray) -> int:
     """Index two thirds along the longest decreasing subsequence of the losses."""
-    length = np.ones(len(losses), dtype=int)
-    previous = np.full(len(losses), -1)
-    for i in range(1, len(losses)):
-        lower = np.flatnonzero(losses[:i] > losses[i])
-        if len(lower):
-            previous[i] = lower[length[lower].argmax()]
-            length[i] = length[previous[i]] + 1
-    end = int(length.argmax())
-    start, steps = end, int(length[end]) - 1
-    for _ in range(steps):
-        start = int(previous[start])
-    return start + (end - start) * 2 // 3
+    chains: list[list[int]] = []  # the longest that ends at each loss
+    for i, loss in enumerate(losses):
+        longest = max((chain for chain in chains if losses[chain[-1]] > loss), key=len, default=[])
+        chains.append([*longest, i])
+    chain = max(chains, key=len)
+    return chain[0] + (chain[-1] - chain[0]) * 2 // 3

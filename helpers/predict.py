@@ -7,30 +7,26 @@ import torch
 from torch import Tensor, nn
 
 from helpers.env import autocast, resolve_precision
+from helpers.models import evaluating
 
 
-@torch.no_grad()
 def predict_logits(model: nn.Module, batches, *, device: torch.device | None = None,
                    precision: str = "auto", flip: bool = False) -> tuple[Tensor, Tensor]:
     """Logits float32 (N, num_classes) and labels int64 (N,) of all batches in order, both on the CPU.
 
-    Runs in eval mode; the model's mode is restored. With `flip`, logits are the mean of those of each image and
-    of its mirror image (test-time augmentation).
+    In eval mode. With `flip`, logits are the mean of those of each image and of its mirror image.
     """
     device = device or next(model.parameters()).device
-    precision, was_training = resolve_precision(precision, device), model.training
-    logits, labels = [], []
-    try:
-        model.eval()
+    precision, logits, labels = resolve_precision(precision, device), [], []
+    with evaluating(model):
         for images, targets in batches:
+            images = images.to(device)
             with autocast(precision, device):
-                answer = model(images.to(device)).float()
+                answer = model(images).float()
                 if flip:
-                    answer = (answer + model(images.to(device).flip(3)).float()) / 2
+                    answer = (answer + model(images.flip(3)).float()) / 2
             logits.append(answer.cpu())
             labels.append(targets.cpu())
-    finally:
-        model.train(was_training)
     return torch.cat(logits), torch.cat(labels)
 
 
@@ -80,21 +76,17 @@ def per_class_accuracy(logits: Tensor, labels: Tensor, num_classes: int) -> dict
 
 def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str, str, int]]:
     """``(true, predicted, count)`` of the most frequent errors, largest first."""
-    errors = np.array(matrix)
-    np.fill_diagonal(errors, 0)
+    errors = matrix - np.diag(matrix.diagonal())
     cells = np.argsort(-errors, axis=None, kind="stable")[:top]
-    return [(classes[r], classes[c], int(errors[r, c])) for r, c in zip(*np.unravel_index(cells, errors.shape),
-                                                                        strict=True) if errors[r, c]]
+    pairs = zip(*np.unravel_index(cells, errors.shape), strict=True)
+    return [(classes[r], classes[c], int(errors[r, c])) for r, c in pairs if errors[r, c]]
 
 
 def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
     """How often answers of each confidence are right (Guo et al. 2017): equal bins of confidence from 0 to 1.
 
-    Returns
-    -------
-    dict
-        ``edges`` (num_bins + 1,); ``confidence`` and ``accuracy`` (num_bins,), means of each bin, NaN where it is
-        empty; ``count`` (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count.
+    Returns ``edges`` (num_bins + 1,); ``confidence`` and ``accuracy`` (num_bins,), means of each bin, NaN where it is
+    empty; ``count`` (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count.
     """
     if num_bins < 1:
         raise ValueError(f"num_bins={num_bins}: at least 1")

@@ -14,6 +14,7 @@ from helpers import distributed
 from helpers.checkpoints import CheckpointFile, load_checkpoint, load_weights, restore_rng_state, rng_state
 from helpers.config import TrainConfig
 from helpers.env import autocast, get_device, resolve_precision
+from helpers.models import evaluating
 from helpers.optim import make_optimizer, make_scheduler
 
 
@@ -54,6 +55,8 @@ class _Engine:
         self.precision = resolve_precision(config.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
         self.batch_norm = distributed.BatchNormMerge(self.model)
+        self.parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler,
+                      "scaler": self.scaler}
         self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +69,12 @@ class _Engine:
         with self.batch_norm:
             loss, correct = self._backward(images, labels)
         distributed.average_gradients(self.model, len(images))
-        self._clip()
+        if self.config.clip_norm or self.config.clip_value:
+            self.scaler.unscale_(self.optimizer)
+        if self.config.clip_value:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
+        if self.config.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
@@ -90,20 +98,9 @@ class _Engine:
             correct = correct + (logits.detach().argmax(1) == answers).sum()
         return loss_sum, correct
 
-    def _clip(self) -> None:
-        if self.config.clip_norm or self.config.clip_value:
-            self.scaler.unscale_(self.optimizer)
-        if self.config.clip_value:
-            nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
-        if self.config.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-
-    def parts(self) -> dict:
-        return {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler, "scaler": self.scaler}
-
     def state(self) -> dict:
         """All that the next step depends on."""
-        states = {name: part.state_dict() for name, part in self.parts().items()}
+        states = {name: part.state_dict() for name, part in self.parts.items()}
         return {**states, "rng": rng_state(), "total_steps": self.total_steps}
 
     def lr_and_momentum(self) -> dict:
@@ -111,27 +108,21 @@ class _Engine:
         return {"lr": group["lr"], "momentum": group["betas"][0] if "betas" in group else group["momentum"]}
 
 
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def _train_epoch(engine: _Engine, batches, bar) -> dict:
-    """One pass; metrics leave the device once, at its end. Raises `DivergedError` at a NaN or infinite loss."""
+    """One pass; metrics leave the device once, at its end, which waits until the device has finished its work.
+
+    Raises `DivergedError` at a NaN or infinite loss.
+    """
     engine.model.train()
-    losses, counts, corrects, rates = [], [], [], []
+    steps = []
     for images, labels in batches:
-        rates.append(engine.optimizer.param_groups[0]["lr"])
-        loss, correct = engine.step(images, labels)
-        losses.append(loss)
-        corrects.append(correct)
-        counts.append(len(images))
+        lr = engine.optimizer.param_groups[0]["lr"]
+        steps.append((lr, *engine.step(images, labels), len(images)))
         bar.update()
+    rates, losses, corrects, counts = zip(*steps, strict=True)
     counts = torch.tensor(counts, device=engine.device)
     sums = torch.stack([torch.stack(losses) * counts, torch.stack(corrects).float(), counts.float()])
-    loss_sums, correct_sums, counts = distributed.sum_over_processes(sums).double().cpu()
+    loss_sums, correct_sums, counts = distributed.sum_over_processes(sums).cpu().double()
     if not loss_sums.isfinite().all():
         step = int((~loss_sums.isfinite()).nonzero()[0])
         raise DivergedError(f"loss is {(loss_sums / counts)[step].item()} at step {step} of this epoch with lr "
@@ -140,17 +131,14 @@ def _train_epoch(engine: _Engine, batches, bar) -> dict:
     return {"train_loss": float(loss_sums.sum() / images), "train_accuracy": float(correct_sums.sum() / images)}
 
 
-@torch.no_grad()
 def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, precision: str = "auto") -> dict:
     """Mean cross-entropy (no smoothing), accuracy and top-5 accuracy over all batches, in eval mode.
 
     Returns ``{"loss", "accuracy", "top5_accuracy"}``, averaged by sample; the model's mode is restored.
     """
     device = device or next(model.parameters()).device
-    precision, was_training = resolve_precision(precision, device), model.training
-    totals = torch.zeros(4, device=device)
-    try:
-        model.eval()
+    precision, totals = resolve_precision(precision, device), torch.zeros(4, device=device)
+    with evaluating(model):
         for images, labels in batches:
             images, labels = images.to(device), labels.to(device)
             with autocast(precision, device):
@@ -159,8 +147,6 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
             top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1) | right
             loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss, right.sum(), top5.sum(), torch.tensor(len(labels), device=device)])
-    finally:
-        model.train(was_training)
     totals = distributed.sum_over_processes(totals)
     return dict(zip(("loss", "accuracy", "top5_accuracy"), (totals[:3] / totals[3]).tolist(), strict=True))
 
@@ -168,7 +154,7 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
 def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
     """Load a run's state into the engine; refuses another configuration and lists the fields that differ."""
     state = load_checkpoint(path)
-    absent = {"config", "history", "rng", "total_steps", *engine.parts()} - set(state)
+    absent = {"config", "history", "rng", "total_steps", *engine.parts} - set(state)
     if absent:
         raise ValueError(f"{path} holds no run to resume (no {sorted(absent)}); use another checkpoint path")
     theirs = state["config"] | {"total_steps": state["total_steps"]}
@@ -177,7 +163,7 @@ def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
     if differing:
         raise ValueError(f"{path} was written by another configuration ({'; '.join(differing)}); "
                          "use that one, or another checkpoint path")
-    for name, part in engine.parts().items():
+    for name, part in engine.parts.items():
         if name == "model":
             load_weights(part, state[name], path)
         else:
@@ -190,22 +176,11 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         checkpoint=None, resume: bool = False) -> History:
     """Train `model` in place and return what was measured; a NaN or infinite loss raises `DivergedError`.
 
-    Parameters
-    ----------
-    data : pair (train, val)
-        Two iterables of ``(images, labels)`` that have a length: `make_loaders`' or plain ``DataLoader`` s.
-        `val` may be None.
-    device : torch.device, optional
-        Where to train; `get_device` by default.
-    checkpoint : path or RunFolder, optional
-        Where the full state goes after every epoch; with ``resume=True`` the newest one there is continued. Bit for
-        bit on the CPU: except when a plain ``DataLoader`` without workers draws from a generator of its own, as
-        albumentations does, which no checkpoint holds.
-
-    Returns
-    -------
-    History
-        After Ctrl-C: the finished epochs, with `stopped` set.
+    `data` is a pair (train, val) of iterables of ``(images, labels)`` that have a length, `make_loaders`' or plain
+    ``DataLoader`` s; `val` may be None. After Ctrl-C the finished epochs are returned, with `stopped` set.
+    The full state goes to `checkpoint`, a path or `RunFolder`, after every epoch; with ``resume=True`` the newest one
+    there is continued. Bit for bit on the CPU: except when a plain ``DataLoader`` without workers draws from a
+    generator of its own, as albumentations does, which no checkpoint holds.
     """
     device = device or get_device()
     batches, val_batches = data
@@ -217,17 +192,15 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     if resume and store and store.newest():
         history = _resume(engine, store.newest(), config)
     first = len(history.epochs)
-    hidden = not progress or distributed.rank() > 0
-    bar = tqdm(total=config.num_epochs * len(batches), initial=first * len(batches), disable=hidden,
-               unit="step", desc=f"{engine.precision} on {device.type}")
+    bar = tqdm(total=engine.total_steps, initial=first * len(batches), unit="step",
+               desc=f"{engine.precision} on {device.type}", disable=not progress or distributed.rank() > 0)
     try:
         for epoch in range(first, config.num_epochs):
             if hasattr(batches, "set_epoch"):
                 batches.set_epoch(epoch)
             started, rates = time.perf_counter(), engine.lr_and_momentum()
-            row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar), **rates}
-            _synchronize(device)
-            row["seconds"] = time.perf_counter() - started
+            row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar), **rates,
+                   "seconds": time.perf_counter() - started}
             if val_batches is not None:
                 val = evaluate(model, val_batches, device=device, precision=engine.precision)
                 row |= {"val_loss": val["loss"], "val_accuracy": val["accuracy"]}

@@ -1,7 +1,4 @@
-"""Residual networks of many shapes, and a depthwise alternative: what `CustomResNet` is compared with.
-
-All take float images (N, 3, 32, 32), or another size, and return logits (N, num_classes).
-"""
+"""What `CustomResNet` is compared with: float images (N, 3, 32, 32), or another size → logits (N, num_classes)."""
 
 from __future__ import annotations
 
@@ -42,39 +39,30 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A residual network of any number of stages; every stage after the first halves the map.
 
-    Parameters
-    ----------
-    blocks, channels : sequences of int, of one length
-        Residual blocks, and channels, of each stage.
-    kernel_size, skip_kernel_size : int, or one int a stage
-        Odd kernel sizes of the blocks and of the convolutions on the skip.
-    pool_size : int
-        Side of the average pooling before the linear layer, on the map of a 32-pixel image; 0 for all of it.
-    squeeze : int
-        Reduction of squeeze-and-excitation, 16 in its paper; 0 for none.
-    dropout : float
-        Probability before the linear layer.
-    stochastic_depth : float
-        Probability of skipping the last block; it grows linearly from 0 at the first (Huang et al. 2016).
+    `blocks` and `channels` have one number a stage, and so may the odd `kernel_size` (of the blocks) and
+    `skip_kernel_size`. The average pooling before the linear layer has side `pool_size` on the map of a 32-pixel
+    image, 0 for all of it. `squeeze` is the reduction of squeeze-and-excitation, 16 in its paper, 0 for none;
+    `dropout` acts before the linear layer; `stochastic_depth` is the probability of skipping the last block, which
+    grows linearly from 0 at the first (Huang et al. 2016).
     """
 
     def __init__(self, blocks=(2, 2, 2, 2), channels=(64, 128, 256, 512), kernel_size=3, skip_kernel_size=1,
                  pool_size: int = 0, num_classes: int = 10, *, squeeze: int = 0, dropout: float = 0.0,
                  stochastic_depth: float = 0.0):
         super().__init__()
-        kernels, skips = (_per_stage(k, len(blocks)) for k in (kernel_size, skip_kernel_size))
+        kernels, skips = ([k] * len(blocks) if isinstance(k, int) else list(k) for k in (kernel_size, skip_kernel_size))
         side = 32 // 2 ** (len(blocks) - 1)
         _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size, side)
         self.stem = nn.Sequential(nn.Conv2d(3, channels[0], 3, padding=1, bias=False),
                                   nn.BatchNorm2d(channels[0]), nn.ReLU())
-        stages, in_channels, depth, total = [], channels[0], 0, sum(blocks)
+        stages, in_channels = [], channels[0]
         for stage, (count, out_channels) in enumerate(zip(blocks, channels, strict=True)):
             for block in range(count):
                 stages.append(BasicBlock(
                     in_channels, out_channels, stride=2 if stage and not block else 1, kernel_size=kernels[stage],
                     skip_kernel_size=skips[stage], squeeze=squeeze,
-                    drop_probability=stochastic_depth * depth / max(1, total - 1)))
-                in_channels, depth = out_channels, depth + 1
+                    drop_probability=stochastic_depth * len(stages) / max(1, sum(blocks) - 1)))
+                in_channels = out_channels
         self.stages = nn.Sequential(*stages)
         cells = side // pool_size if pool_size else 1
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Flatten(), nn.Dropout(dropout),
@@ -82,10 +70,6 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.stages(self.stem(x)))
-
-
-def _per_stage(value, stages: int) -> list[int]:
-    return [value] * stages if isinstance(value, int) else list(value)
 
 
 def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: int) -> None:
@@ -99,10 +83,9 @@ def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: i
     even = [k for k in (*kernels, *skips) if k % 2 == 0 or k < 1]
     if even:
         raise ValueError(f"kernel sizes {even} are not odd: padding could not keep the size of the map")
-    if pool_size > side:
-        raise ValueError(f"pool_size={pool_size} is larger than the last map of {side} × {side} pixels")
     if pool_size < 0 or pool_size and side % pool_size:
-        raise ValueError(f"pool_size={pool_size} does not divide the last map of {side} × {side} pixels; 0 pools all")
+        raise ValueError(f"pool_size={pool_size} is larger than the last map of {side} × {side} pixels, or does not "
+                         "divide it; 0 pools all")
 
 
 def torchvision_resnet(name: str, num_classes: int = 10, *, stem: str = "cifar") -> nn.Module:
@@ -133,19 +116,16 @@ class DepthwiseDilatedNet(nn.Module):
     def __init__(self, num_classes: int = 10, width: int = 32):
         super().__init__()
         layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        in_channels = width
+        inputs = width
         for factor, stride, dilation in ((2, 1, 1), (2, 1, 2), (4, 2, 1), (4, 1, 1), (4, 1, 2), (8, 2, 1), (8, 1, 1),
                                          (8, 1, 2)):
-            layers += _depthwise_separable(in_channels, factor * width, stride, dilation)
-            in_channels = factor * width
+            outputs = factor * width
+            layers += [nn.Conv2d(inputs, inputs, 3, stride, dilation, dilation, groups=inputs, bias=False),
+                       nn.BatchNorm2d(inputs), nn.ReLU(),
+                       nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            inputs = outputs
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(in_channels, num_classes))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
-
-
-def _depthwise_separable(in_channels: int, out_channels: int, stride: int, dilation: int) -> list[nn.Module]:
-    return [nn.Conv2d(in_channels, in_channels, 3, stride, dilation, dilation, groups=in_channels, bias=False),
-            nn.BatchNorm2d(in_channels), nn.ReLU(), nn.Conv2d(in_channels, out_channels, 1, bias=False),
-            nn.BatchNorm2d(out_channels), nn.ReLU()]

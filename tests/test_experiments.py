@@ -10,6 +10,7 @@ from helpers import experiments
 from helpers.__main__ import main
 from helpers.bench import bench_table, run_bench
 from helpers.data import load_cifar, make_stand_in
+from helpers.predict import predict_logits
 from helpers.train import TrainConfig
 
 README = (experiments.ROOT / "README.md").read_text()
@@ -65,7 +66,8 @@ def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
     monkeypatch.setattr(experiments, "run_dir", lambda: tmp_path)
     monkeypatch.setattr(experiments, "make_model", lambda name, **kw: make_tiny(**kw))
     train, test = make_stand_in("train", 200), make_stand_in("test", 100)
-    run, logits = experiments.run_seed(train, test, TINY)
+    run, model, batches = experiments.run_seed(train, test, TINY)
+    logits = predict_logits(model, batches)[0].numpy()
     assert run["status"] == "finished" and logits.shape == (100, 10)
     assert run["final"]["test_accuracy"] == pytest.approx((logits.argmax(1) == test.labels.numpy()).mean())
     record = experiments.new_record("tiny", train, TINY) | {"runs": [run]}
@@ -75,7 +77,7 @@ def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
 def test_a_diverged_run_is_recorded_as_such(monkeypatch):
     monkeypatch.setattr(experiments, "make_model", lambda name, **kw: make_tiny(**kw))
     wild = replace(TINY, max_lr=1e38, scheduler="constant", num_epochs=3)
-    run, _ = experiments.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
+    run, *_ = experiments.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
     assert run["status"].startswith("diverged") and run["final"] == {}
 
 
