@@ -20,40 +20,28 @@ from helpers.optim import OPTIMIZERS, SCHEDULERS
 from helpers.presets import PRESETS
 from helpers.train import DivergedError
 
+TABLES = {"model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS, "mix": MIXES, "augment": BATCH_AUGMENTS,
+          "precision": PRECISIONS}
+
 
 def _sizes(text: str) -> tuple:
     """``0:24,16:32`` → ((0, 24), (16, 32))."""
     return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
 
 
-TABLES = {"dataset": ("cifar10", "cifar100"), "model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS,
-          "mix": MIXES, "augment": BATCH_AUGMENTS, "precision": PRECISIONS}
-
-
-def _meaning(name: str, default, text: str) -> str:
-    """Help on one field: its comment, the names that a table knows, how to write pairs, the default."""
-    if name in TABLES:
-        text = f"{text.split(', see ')[0]}: " if not text.startswith(("see", '"')) else ""
-        text += f"one of {', '.join(TABLES[name])}"
-    if name == "image_sizes":
-        text, default = f"{text}; as 0:24,16:32", default or "full size"
-    return f"{text} (default: {default})".replace("%", "%%")
-
-
 def _add_config(parser: argparse.ArgumentParser) -> None:
     """Every field of `TrainConfig` as an option; what is not given stays as the preset has it."""
     parser.add_argument("--preset", choices=sorted(PRESETS), help="recipe to begin with (default: best)")
-    group = parser.add_argument_group("fields of TrainConfig")
-    meaning = field_help()
+    group, meaning = parser.add_argument_group("fields of TrainConfig"), field_help()
     for field in fields(TrainConfig):
         names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
-        about = {"dest": field.name, "default": argparse.SUPPRESS,
-                 "help": _meaning(field.name, field.default, meaning[field.name])}
-        if field.type == "bool":
-            group.add_argument(*names, action=argparse.BooleanOptionalAction, **about)
-        else:
-            kind = {"int": int, "float": float, "tuple": _sizes}.get(field.type, str)
-            group.add_argument(*names, type=kind, metavar=field.type.upper(), **about)
+        text = meaning[field.name]
+        if field.name in TABLES:
+            text = f"{text.partition('see ')[0]}one of {', '.join(TABLES[field.name])}"
+        how = ({"action": argparse.BooleanOptionalAction} if field.type == "bool" else
+               {"type": {"int": int, "float": float, "tuple": _sizes}.get(field.type), "metavar": field.type.upper()})
+        group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, **how,
+                           help=f"{text} (default: {field.default})".replace("%", "%%"))
 
 
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -67,36 +55,35 @@ def make_parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     subparsers = parser.add_subparsers(dest="command", required=True)
 
-    def add(run, name: str, text: str) -> argparse.ArgumentParser:
-        one = subparsers.add_parser(name, help=text, description=text)
+    def add(run, text: str, *shared):
+        """The parser of a command, named after its function; returns its method that adds an option."""
+        one = subparsers.add_parser(run.__name__.replace("_", "-"), help=text, description=text)
         one.set_defaults(run=run)
-        return one
+        for add_options in shared:
+            add_options(one)
+        return one.add_argument
 
-    one = add(commands.train, "train", "train a model; saves to runs/<experiment>/<time>/ after every epoch")
-    one.add_argument("--experiment", help="name of the run folder (default: the preset's, else best, or the model's)")
-    one.add_argument("--all", action="store_true", help="train on all images; open the test set at the end")
-    one.add_argument("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
-                     help="continue the newest run of the experiment, or the best, or a checkpoint")
-    _add_config(one)
-    one = add(commands.evaluate, "evaluate", "loss and accuracy of a checkpoint")
-    _add_checkpoint(one)
-    one.add_argument("--split", choices=("val", "test"), default="val", help="images to evaluate on (default: val)")
-    one = add(commands.predict, "predict", "predict a hidden test file and write predictions.csv")
-    one.add_argument("file", help="pickle of {b'data': uint8 images, b'ids': …}")
-    _add_checkpoint(one)
-    one.add_argument("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
-    one.add_argument("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
-    one = add(commands.lr_range_test, "lr-range-test", "suggest a learning rate")
-    one.add_argument("--steps", type=int, default=100, help="optimizer updates (default: 100)")
-    _add_config(one)
-    one = add(commands.reference, "reference", "train the reference recipe; minutes on a GPU, hours on a laptop")
-    one.add_argument("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
-    one = add(commands.results, "results", "print the results table from the committed records")
-    one.add_argument("--write", action="store_true", help="also write it, and the bench table, into README.md")
-    one = add(commands.bench, "bench", "images per second, the plain way and ours, in one run")
-    one.add_argument("--steps", type=int, default=4, help="optimizer updates a measurement (default: 4)")
-    one.add_argument("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
-    one.add_argument("--write", action="store_true", help="write the committed record instead of runs/records/")
+    option = add(commands.train, "train a model; saves to runs/<experiment>/<time>/ after every epoch", _add_config)
+    option("--experiment", help="name of the run folder (default: the preset's, else best, or the model's)")
+    option("--all", action="store_true", help="train on all images; open the test set at the end")
+    option("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
+           help="continue the newest run of the experiment, or the best, or a checkpoint")
+    option = add(commands.evaluate, "loss and accuracy of a checkpoint", _add_checkpoint)
+    option("--split", choices=("val", "test"), default="val", help="images to evaluate on (default: val)")
+    option = add(commands.predict, "predict a hidden test file and write predictions.csv", _add_checkpoint)
+    option("file", help="pickle of {b'data': uint8 images, b'ids': …}")
+    option("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
+    option("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
+    option = add(commands.lr_range_test, "suggest a learning rate", _add_config)
+    option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
+    option = add(commands.reference, "train the reference recipe; minutes on a GPU, hours on a laptop")
+    option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
+    option = add(commands.results, "print the results table from the committed records")
+    option("--write", action="store_true", help="also write it, and the bench table, into README.md")
+    option = add(commands.bench, "images per second, the plain way and ours, in one run")
+    option("--steps", type=int, default=4, help="optimizer updates a measurement (default: 4)")
+    option("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
+    option("--write", action="store_true", help="write the committed record instead of runs/records/")
     return parser
 
 

@@ -11,10 +11,7 @@ from torch import nn
 
 
 def save_checkpoint(path: str | Path, state: dict) -> Path:
-    """Write `state` to `path` so that a kill at any moment leaves the old file or the new one, never half.
-
-    The bytes go to a temporary file beside it, are flushed to disk, and take the name in one step.
-    """
+    """Write `state` to `path` so that a kill at any moment leaves the old file or the new one, never half."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -39,9 +36,8 @@ def load_checkpoint(path: str | Path) -> dict:
     except FileNotFoundError:
         raise
     except Exception as error:
-        reason = str(error)[:80]
-        if isinstance(error, pickle.UnpicklingError):  # torch's own text speaks of its past versions
-            reason = "it asks for more than tensors and plain data; nothing in it was run"
+        reason = ("it asks for more than tensors and plain data; nothing in it was run"
+                  if isinstance(error, pickle.UnpicklingError) else str(error)[:80])
         raise ValueError(
             f"{path}: not a checkpoint that can be read ({type(error).__name__}: {reason}). It may be "
             "cut short or of another origin; delete it, or pass the path of another one") from error
@@ -74,8 +70,7 @@ class CheckpointFile:
 
 def rng_state() -> dict:
     """State of torch's global generators, CPU and every GPU, for a checkpoint."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
 
 def restore_rng_state(state: dict) -> None:

@@ -6,14 +6,17 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from helpers import distributed
+from helpers import distributed, experiments
 from helpers.config import TrainConfig
 from helpers.data import channel_statistics, describe, load_cifar, split_train_val
 from helpers.env import device_name, get_device, seed_everything
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
+from helpers.optim import lr_range_test as range_test
+from helpers.predict import confidences
 from helpers.presets import get_preset
 from helpers.runs import RunFolder, find_checkpoint, load_model, new_folder
+from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.train import evaluate as measure
 from helpers.train import fit
 
@@ -26,10 +29,8 @@ def say(text: str) -> None:
 
 def read_config(arguments) -> TrainConfig:
     """The preset, with the options that were given on the command line."""
-    base = get_preset(arguments.preset or "best")
-    given = {field.name: getattr(arguments, field.name) for field in fields(TrainConfig)
-             if hasattr(arguments, field.name)}
-    return replace(base, **given)
+    given = {field.name: vars(arguments)[field.name] for field in fields(TrainConfig) if field.name in arguments}
+    return replace(get_preset(arguments.preset or "best"), **given)
 
 
 def load_data(config: TrainConfig, *, everything: bool):
@@ -46,11 +47,11 @@ def train(arguments) -> None:
     images, val = load_data(config, everything=arguments.all)
     mean, std = channel_statistics(images.images)
     about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name}
-    usual = "best" if config.model == TrainConfig().model else config.model
+    usual = "best" if config.model == TrainConfig.model else config.model
     experiment = arguments.experiment or arguments.preset or usual
     if arguments.resume:
-        given = Path(arguments.resume)
-        found = given if given.exists() else find_checkpoint(experiment, arguments.resume)
+        found = Path(arguments.resume)
+        found = found if found.exists() else find_checkpoint(experiment, arguments.resume)
         run = RunFolder.continuing(found, experiment, about=about)
         say(f"continuing {found}")
     else:
@@ -72,18 +73,15 @@ def train(arguments) -> None:
 
 
 def _checkpoint(arguments) -> Path:
-    if arguments.checkpoint:
-        return Path(arguments.checkpoint)
-    return find_checkpoint(arguments.experiment, arguments.which)
+    """The file that was given, or the one to be found."""
+    return Path(arguments.checkpoint or find_checkpoint(arguments.experiment, arguments.which))
 
 
 def evaluate(arguments) -> None:
     path, device = _checkpoint(arguments), get_device()
     loaded = load_model(path)
-    if arguments.split == "test":
-        images = load_cifar(loaded.config.dataset, "test")
-    else:
-        images = split_train_val(load_cifar(loaded.config.dataset, "train"))[1]
+    dataset = loaded.config.dataset
+    images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
     batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
     result = measure(loaded.model.to(device), batches, device=device)
     print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}")
@@ -91,16 +89,12 @@ def evaluate(arguments) -> None:
 
 
 def predict(arguments) -> None:
-    from helpers.predict import confidences
-    from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
-
     images, ids = read_hidden_test(arguments.file)
     members = load_ensemble(_checkpoint(arguments), arguments.top)
-    logits = predict_images(images, [loaded for _, loaded in members], get_device(), flip=arguments.flip)
-    confidence, labels = confidences(logits)
+    confidence, labels = confidences(
+        predict_images(images, [loaded for _, loaded in members], get_device(), flip=arguments.flip))
     checkpoint, loaded = members[0]
-    path = write_predictions(ids, labels, arguments.experiment or loaded.config.model, checkpoint,
-                             val_accuracy=loaded.val_accuracy)
+    path = write_predictions(ids, labels, arguments.experiment, checkpoint, val_accuracy=loaded.val_accuracy)
     counts = labels.bincount(minlength=len(loaded.classes)).tolist()
     print(f"{len(ids):,} images, {len(members)} checkpoint(s); mean confidence {confidence.mean():.3f}, "
           f"below one half: {(confidence < 0.5).float().mean():.1%}")
@@ -111,14 +105,12 @@ def predict(arguments) -> None:
 
 
 def lr_range_test(arguments) -> None:
-    from helpers.optim import lr_range_test
-
     config, device = read_config(arguments), get_device()
     images, _ = load_data(config, everything=False)
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=images.num_classes).to(device)
     batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
-    result = lr_range_test(model, batches, config, num_steps=arguments.steps)
+    result = range_test(model, batches, config, num_steps=arguments.steps)
     print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
 
 
@@ -135,19 +127,17 @@ def bench(arguments) -> None:
 
 
 def reference(arguments) -> None:
-    from helpers.experiments import run_reference
-
-    path = run_reference(arguments.seeds)
+    path = experiments.run_reference(arguments.seeds)
     print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
 
 
 def results(arguments) -> None:
     from helpers.bench import bench_table
-    from helpers.experiments import ROOT, load_record, results_table, write_between
 
+    table = experiments.results_table()
     if arguments.write:
-        readme, record = ROOT / "README.md", load_record("bench")
+        readme, record = experiments.ROOT / "README.md", experiments.load_record("bench")
         where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
-        text = write_between(readme.read_text(), "results", results_table())
-        readme.write_text(write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
-    print(results_table())
+        text = experiments.write_between(readme.read_text(), "results", table)
+        readme.write_text(experiments.write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
+    print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from helpers.env import PRECISIONS
 
@@ -35,10 +35,10 @@ class TrainConfig:
     mix_alpha: float = 1.0  # Beta(alpha, alpha) draws the share of each image; 1 is uniform
     mix_probability: float = 1.0  # share of the batches that are mixed
     augment: str = "crop_flip_cutout"  # see augment.BATCH_AUGMENTS
-    image_sizes: tuple = ()  # (first_epoch, pixels) pairs: train on smaller images first
+    image_sizes: tuple = ()  # (first_epoch, pixels) pairs, as 0:24,16:32: smaller images first; () for full size
     clip_norm: float = 0.0  # largest gradient norm; 0 for no clipping
     clip_value: float = 0.0  # largest absolute entry of a gradient; 0 for no clipping
-    precision: str = "auto"  # auto takes what the hardware is fastest at
+    precision: str = "auto"  # auto takes what the hardware is fastest at, see env.PRECISIONS
     channels_last: bool = True  # memory layout NHWC, which convolutions in low precision prefer
     compile: bool = False  # torch.compile: slow to start, pays on GPUs in long runs
     seed: int = 0  # weights, order, augmentation
@@ -48,10 +48,8 @@ class TrainConfig:
                      "restart_epochs", "mix_alpha"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be greater than 0")
-        if self.train_images < 0:
-            raise ValueError(f"train_images={self.train_images!r} must be at least 0")
-        for name, high in (("momentum", 1), ("label_smoothing", 1), ("pct_start", 1), ("weight_decay", 1e9),
-                           ("clip_norm", 1e9), ("clip_value", 1e9)):
+        for name, high in {"momentum": 1, "label_smoothing": 1, "pct_start": 1, "weight_decay": 1e9, "clip_norm": 1e9,
+                           "clip_value": 1e9, "train_images": 1e9}.items():
             if not 0 <= getattr(self, name) < high:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be at least 0 and below {high:g}")
         if not 0 <= self.mix_probability <= 1:
@@ -66,5 +64,4 @@ class TrainConfig:
 
 def field_help() -> dict[str, str]:
     """What each field of `TrainConfig` means, read from the comment on its line: the ``--help`` of script mode."""
-    found = re.findall(r"^    (\w+): \w+ = .*?  # (.+)$", inspect.getsource(TrainConfig), flags=re.M)
-    return {name: text for name, text in found if name in {field.name for field in fields(TrainConfig)}}
+    return dict(re.findall(r"^    (\w+): \w+ = .*?  # (.+)$", inspect.getsource(TrainConfig), flags=re.M))

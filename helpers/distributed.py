@@ -18,10 +18,9 @@ def start() -> None:
     """Join the group that torchrun's environment describes: nccl where each process has a GPU, else gloo."""
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
         return
-    local = int(os.environ.get("LOCAL_RANK", 0))
     on_gpu = torch.cuda.device_count() >= int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if on_gpu:
-        torch.cuda.set_device(local)
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
     dist.init_process_group("nccl" if on_gpu else "gloo")
 
 
@@ -85,29 +84,26 @@ class BatchNormMerge:
 
     def __init__(self, model: nn.Module):
         self.layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.momentum is not None]
+        self.keep = torch.tensor([k for m in self.layers for k in [1.0] + [1 - m.momentum] * 2 * m.num_features])
+
+    def _tensors(self) -> list[Tensor]:
+        return [t for m in self.layers for t in (m.num_batches_tracked, m.running_mean, m.running_var)]
 
     def _state(self) -> Tensor:
-        return torch.cat([torch.cat([m.running_mean, m.running_var]) for m in self.layers])
+        return torch.cat([tensor.flatten().float() for tensor in self._tensors()])
 
     def __enter__(self):
-        if world_size() > 1 and self.layers:
-            self.before, self.count = self._state(), self.layers[0].num_batches_tracked.clone()
+        self.before = self._state() if world_size() > 1 and self.layers else None
 
     def __exit__(self, *error):
-        if world_size() == 1 or not self.layers or error[0]:
+        if self.before is None or error[0]:
             return
-        passes = (self.layers[0].num_batches_tracked - self.count).float().view(1)
-        mine = torch.cat([self._state(), passes])
+        mine = self._state()
         everyone = [torch.empty_like(mine) for _ in range(world_size())]
         dist.all_gather(everyone, mine)
-        sizes = [m.num_features for m in self.layers]
-        keep = torch.cat([torch.full((2 * n,), 1 - m.momentum) for m, n in zip(self.layers, sizes, strict=True)])
-        keep, merged = keep.to(mine.device), self.before
+        keep, merged = self.keep.to(mine), self.before
         for theirs in everyone:
-            kept = keep ** theirs[-1]
-            merged = kept * merged + theirs[:-1] - kept * self.before
-        total = sum(int(theirs[-1]) for theirs in everyone)
-        for layer, part in zip(self.layers, merged.split([2 * n for n in sizes]), strict=True):
-            layer.running_mean.copy_(part[:layer.num_features])
-            layer.running_var.copy_(part[layer.num_features:])
-            layer.num_batches_tracked.copy_(self.count + total)
+            kept = keep ** (theirs - self.before)[0]  # the first entry counts forward passes
+            merged = kept * merged + theirs - kept * self.before
+        for tensor, part in zip(self._tensors(), merged.split([t.numel() for t in self._tensors()]), strict=True):
+            tensor.copy_(part.view_as(tensor))

@@ -15,8 +15,7 @@ PRESETS = {
     "kaggle-resnet": TrainConfig(
         model="kaggle_resnet", num_epochs=50, batch_size=128, max_lr=0.001, scheduler="cosine", label_smoothing=0.05,
         augment="crop_flip_erasing", mix="mixup_or_cutmix"),
-    # Squeeze-and-excitation and dropout, strong augmentation, CutMix on 70 % of the batches. The length and the
-    # batch size of the original are not recorded.
+    # Strong augmentation, CutMix on 70 % of the batches. The original's length and batch size are not recorded.
     "se-resnet": TrainConfig(
         model="se_resnet", num_epochs=50, batch_size=128, max_lr=0.05, nesterov=False, weight_decay=1e-4, pct_start=0.3,
         augment="flip_geometry_color_erasing", mix="cutmix", mix_probability=0.7, clip_norm=1.0),
@@ -24,8 +23,8 @@ PRESETS = {
         model="stochastic_depth_resnet", num_epochs=50, batch_size=128, max_lr=0.05, nesterov=False,
         weight_decay=1e-4, scheduler="cosine", augment="flip_geometry_color_erasing", mix="cutmix",
         mix_probability=0.7, clip_norm=1.0),
-    # ResNet-34 with the CIFAR stem. Its text says SGD with warm restarts, its code Adam with one cycle: this is the
-    # text. Restarts after 8, 24 and 56 epochs let the last cycle end with the run.
+    # Its text says SGD with warm restarts, its code Adam with one cycle: this is the text. Restarts after 8, 24 and 56
+    # epochs let the last cycle end with the run.
     "cifar100-resnet34": TrainConfig(
         dataset="cifar100", model="resnet34", num_epochs=120, batch_size=400, micro_batch_size=200, max_lr=0.01,
         weight_decay=1e-4, scheduler="cosine_warm_restarts", restart_epochs=8, augment="crop_flip_jitter",

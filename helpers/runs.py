@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
@@ -31,12 +29,6 @@ def run_dir() -> Path:
     return Path(os.environ.get("CIFAR_RUNS") or ROOT / "runs")
 
 
-def search_roots() -> list[Path]:
-    """Where earlier runs may lie: `run_dir`, Kaggle's input folders, a mounted Google Drive."""
-    kaggle, drive = Path("/kaggle/input"), Path("/content/drive/MyDrive")
-    return [run_dir(), *sorted(kaggle.glob("*")), *(drive / name for name in ("runs", "cifar-resnet-notebooks/runs"))]
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a small file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,15 +49,8 @@ class RunFolder:
 
     ``checkpoints/last.pt`` is always there; beside it the `keep` best by validation accuracy, each named
     ``epoch_012_val_0.9312.pt``. A worse one is deleted only after the new one is safely on disk.
-
-    Parameters
-    ----------
-    folder : path
-        Made with the first checkpoint; `new_folder` names one.
-    about : dict
-        Stored in each checkpoint: what `load_model` needs besides the configuration.
-    origin : path, optional
-        Checkpoint to continue from when this folder has none of its own (Kaggle's input is read-only).
+    `about`, what `load_model` needs besides the configuration, is stored in each. `origin` is the checkpoint to
+    continue from when this folder has none of its own (Kaggle's input is read-only).
     """
 
     def __init__(self, folder: Path, *, keep: int = 5, about: dict | None = None, origin: Path | None = None):
@@ -89,8 +74,7 @@ class RunFolder:
 
     def ranked(self) -> list[Path]:
         """The kept checkpoints, best first; of two equal ones the later epoch."""
-        return sorted((p for p in self.checkpoints.glob("epoch_*.pt") if NAME.fullmatch(p.name)),
-                      key=_accuracy_and_epoch, reverse=True)
+        return _ranked(self.checkpoints.glob("epoch_*.pt"))
 
     def save(self, state: dict) -> None:
         """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars.
@@ -104,7 +88,7 @@ class RunFolder:
             write_text(self.folder / "config.json", json.dumps(state["config"], indent=1) + "\n")
         if "val_accuracy" in row:
             path = self.checkpoints / f"epoch_{row['epoch']:03d}_val_{row['val_accuracy']:.4f}.pt"
-            if path in sorted([*self.ranked(), path], key=_accuracy_and_epoch, reverse=True)[:self.keep]:
+            if path in _ranked([*self.ranked(), path])[:self.keep]:
                 save_checkpoint(path, state)
             write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
             for surplus in self.ranked()[self.keep:]:
@@ -128,34 +112,33 @@ class RunFolder:
         self._writer.flush()
 
 
-def _accuracy_and_epoch(path: Path) -> tuple[float, int]:
-    epoch, accuracy = NAME.fullmatch(path.name).groups()
-    return float(accuracy), int(epoch)
+def _ranked(paths) -> list[Path]:
+    """Those that are named by epoch and accuracy, best first; of two equal ones the later epoch."""
+    found = {path: match for path in paths if (match := NAME.fullmatch(path.name))}
+    return sorted(found, key=lambda path: (float(found[path][2]), int(found[path][1])), reverse=True)
 
 
 def _as_csv(rows: list[dict]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    """A line of numbers for each row, under a header; a column that comes later is empty before."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
+    return "".join(",".join(line) + "\n" for line in lines)
 
 
 def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | None = None) -> Path:
-    """The newest or the best readable checkpoint of an experiment, in all of `search_roots`.
+    """The newest or the best readable checkpoint of an experiment: in `run_dir`, Kaggle's input, a mounted Drive.
 
     ``"newest"`` is ``last.pt`` of the run that was begun last, ``"best"`` the highest validation accuracy in a file
     name. A damaged file is passed over with a warning. `FileNotFoundError` says where was looked.
     """
     if which not in ("newest", "best"):
         raise ValueError(f"which={which!r}: choose from ['newest', 'best']")
-    roots = search_roots() if roots is None else roots
-    found = [p for root in roots for p in root.glob(f"**/{experiment}/*/checkpoints/*.pt")]
-    if which == "best":
-        found = sorted((p for p in found if NAME.fullmatch(p.name)), key=_accuracy_and_epoch, reverse=True)
-    else:
-        found = sorted((p for p in found if p.name == "last.pt"), key=lambda p: p.parts[-3], reverse=True)
-    for path in found:
+    if roots is None:
+        drive = Path("/content/drive/MyDrive")
+        roots = [run_dir(), *Path("/kaggle/input").glob("*"), drive / "runs", drive / "cifar-resnet-notebooks" / "runs"]
+    name = "last.pt" if which == "newest" else "epoch_*.pt"
+    found = [path for root in roots for path in root.glob(f"**/{experiment}/*/checkpoints/{name}")]
+    for path in _ranked(found) if which == "best" else sorted(found, key=lambda path: path.parts[-3], reverse=True):
         try:
             load_checkpoint(path)
             return path
@@ -179,9 +162,9 @@ class LoadedModel(NamedTuple):
 def load_model(path: str | Path) -> LoadedModel:
     """Rebuild the model of a run folder's checkpoint; everything it needs is in the file."""
     state = load_checkpoint(path)
-    absent = {"model", "config", "about", "history"} - set(state)
-    if absent or not state["about"]:
-        raise ValueError(f"{path} is not a checkpoint of a run folder (no {sorted(absent) or 'about'}): "
+    absent = [name for name in ("about", "config", "history", "model") if not state.get(name)]
+    if absent:
+        raise ValueError(f"{path} is not a checkpoint of a run folder (no {absent}): "
                          "train with `python -m helpers train`, or save to a RunFolder with `about`")
     try:
         config, about = TrainConfig(**state["config"]), state["about"]

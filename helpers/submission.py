@@ -15,7 +15,7 @@ from torch import Tensor
 from helpers.data import ImageSet
 from helpers.loader import MemoryLoader
 from helpers.predict import predict_logits
-from helpers.runs import LoadedModel, load_model, run_dir, write_text
+from helpers.runs import LoadedModel, RunFolder, load_model, run_dir, write_text
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
@@ -25,28 +25,23 @@ def _latin1(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _known() -> dict[tuple[str, str], object]:
-    """The few callables that a pickle of arrays needs, by every name that NumPy 1 and 2 give them."""
-    array, number = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    names = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _latin1}
-    for package in ("numpy.core", "numpy._core"):
-        names |= {(f"{package}.multiarray", "_reconstruct"): array, (f"{package}.multiarray", "scalar"): number,
-                  (f"{package}.numeric", "_frombuffer"): np.empty(0).__reduce_ex__(5)[0]}
-    return names
+# The few callables that a pickle of arrays needs, by every name that NumPy 1 and 2 give them.
+KNOWN = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _latin1}
+for _package in ("numpy.core", "numpy._core"):
+    KNOWN[f"{_package}.multiarray", "_reconstruct"] = np.array(0).__reduce__()[0]
+    KNOWN[f"{_package}.multiarray", "scalar"] = np.float64(0).__reduce__()[0]
+    KNOWN[f"{_package}.numeric", "_frombuffer"] = np.empty(0).__reduce_ex__(5)[0]
 
 
 class RestrictedUnpickler(pickle.Unpickler):
     """Knows arrays, bytes, strings, numbers, lists and dicts, and nothing else: a pickle cannot run code through it."""
 
-    known = _known()
-
     def find_class(self, module: str, name: str):
-        if (module, name) not in self.known:
+        if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        found = self.known[module, name]
-        if isinstance(found, FunctionType):  # a pickle can set attributes of what it gets: a throw-away
-            return lambda *given: found(*given)
-        return found
+        found = KNOWN[module, name]
+        # A pickle can set attributes of what it gets: a function is handed out as a throw-away.
+        return (lambda *given: found(*given)) if isinstance(found, FunctionType) else found
 
 
 def read_pickle(path: str | Path):
@@ -85,44 +80,32 @@ def read_hidden_test(path: str | Path) -> tuple[Tensor, np.ndarray]:
 
 def _to_images(data: np.ndarray, path) -> Tensor:
     """uint8 (N, 3, 32, 32) from any of the layouts."""
-    if data.dtype != np.uint8 or not len(data):
+    if data.dtype != np.uint8 or not data.size:
         raise ValueError(f"{path}: data of type {data.dtype}, shape {data.shape}; expected uint8, at least one")
-    if data.shape[1:] == (3, 32, 32):
-        planes = data
-    elif data.shape[1:] == (32, 32, 3):
-        planes = data.transpose(0, 3, 1, 2)
-    elif data.shape[1:] == (3072,):
-        readings = [data.reshape(-1, 3, 32, 32), data.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)]
-        roughness = [_roughness(reading[:1000]) for reading in readings]
-        if not min(roughness) < 0.8 * max(roughness):
-            raise ValueError(f"{path}: rows of 3072 are as rough in planes as pixel by pixel (mean steps "
-                             f"{roughness[0]:.0f} and {roughness[1]:.0f}): no photographs; save (N, 32, 32, 3)")
-        planes = readings[int(np.argmin(roughness))]
-    else:
+    if data.shape[1:] not in ((3072,), (32, 32, 3), (3, 32, 32)):
         raise ValueError(f"{path}: data of shape {data.shape}; expected (N, 3072), (N, 32, 32, 3) or (N, 3, 32, 32)")
+    readings = [data.reshape(-1, 3, 32, 32), data.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)]
+    planes = readings[int(data.shape[-1] == 3)]
+    if data.ndim == 2:
+        steps = [sum(np.abs(np.diff(reading[:1000].astype(np.int16), axis=axis)).mean() for axis in (2, 3))
+                 for reading in readings]  # between neighboring pixels, down and right
+        if not min(steps) < 0.8 * max(steps):
+            raise ValueError(f"{path}: rows of 3072 are as rough in planes as pixel by pixel (mean steps "
+                             f"{steps[0]:.0f} and {steps[1]:.0f}): no photographs; save (N, 32, 32, 3)")
+        planes = readings[int(np.argmin(steps))]
     return torch.from_numpy(np.ascontiguousarray(planes))
-
-
-def _roughness(images: np.ndarray) -> float:
-    """Mean absolute step between neighboring pixels, right and down."""
-    values = images.astype(np.int16)
-    return float(np.abs(np.diff(values, axis=2)).mean() + np.abs(np.diff(values, axis=3)).mean())
 
 
 def predict_images(images: Tensor, models: list[LoadedModel], device: torch.device, *, flip: bool = False) -> Tensor:
     """Mean logits (N, num_classes) of one or several models, each with its own statistics; `flip`: mirrored too."""
-    total = 0.0
-    for loaded in models:
-        data = ImageSet(images, torch.zeros(len(images), dtype=torch.long), loaded.classes, "hidden", real=False)
-        batches = MemoryLoader(data.to(device), 1000, statistics=loaded.statistics)
-        total = total + predict_logits(loaded.model.to(device), batches, flip=flip)[0]
-    return total / len(models)
+    unknown = torch.zeros(len(images), dtype=torch.long)
+    data = ImageSet(images, unknown, models[0].classes, "hidden", real=False).to(device)
+    return sum(predict_logits(one.model.to(device), MemoryLoader(data, 1000, statistics=one.statistics), flip=flip)[0]
+               for one in models) / len(models)
 
 
 def load_ensemble(best: Path, count: int) -> list[tuple[Path, LoadedModel]]:
     """The `count` best checkpoints of the run that `best` belongs to, or `best` alone."""
-    from helpers.runs import RunFolder
-
     if count < 1:
         raise ValueError(f"top={count}: an ensemble needs at least 1 checkpoint")
     paths = [best] if count == 1 else RunFolder(best.parent.parent).ranked()[:count]
@@ -138,8 +121,7 @@ def write_predictions(ids: np.ndarray, labels: Tensor, experiment: str, checkpoi
     A link ``model.pt`` beside it points to the checkpoint; where links are not allowed, ``model.txt`` names it.
     """
     val = "unknown" if val_accuracy is None else f"{val_accuracy:.4f}"
-    name = f"{experiment}_val_acc_{val}_{datetime.now():%Y%m%d-%H%M%S-%f}"
-    folder = (root or run_dir()) / "evaluations" / name
+    folder = (root or run_dir()) / "evaluations" / f"{experiment}_val_acc_{val}_{datetime.now():%Y%m%d-%H%M%S-%f}"
     rows = [f"{i},{label}" for i, label in zip(ids.tolist(), labels.tolist(), strict=True)]
     write_text(folder / "predictions.csv", "\n".join(["ID,Label", *rows]) + "\n")
     try:
