@@ -25,12 +25,11 @@ class Draws(NamedTuple):
 class BatchAugment:
     """Pad-and-crop, horizontal flip and cutout for a whole batch of uint8 images at once, on any device.
 
-    Padding mirrors the image without repeating its edge (OpenCV's ``BORDER_REFLECT_101``, torch's
-    ``reflect``). The cutout square (DeVries & Taylor 2017) lies wholly inside and is filled with the
-    channel means, which become zeros once normalized.
+    The cutout square (DeVries & Taylor 2017) lies wholly inside and is filled with the channel means, which
+    become zeros once normalized.
     """
 
-    padding: int = 4  # pixels on each side before the random crop back to the original size
+    padding: int = 4  # pixels on each side before the crop; a mirror image without the edge (BORDER_REFLECT_101)
     flip: bool = True  # horizontally, with probability one half
     cutout: int = 8  # side of the square in pixels; 0 for none
 
@@ -60,8 +59,9 @@ class BatchAugment:
         flat = images.permute(0, 2, 3, 1).reshape(count, -1, channels)
         out = flat.gather(1, index).view(count, size, size, channels).permute(0, 3, 1, 2)
         if self.cutout:
-            hole = (_inside(pixel, draws.hole_y, self.cutout)[:, None, :, None]
-                    & _inside(pixel, draws.hole_x, self.cutout)[:, None, None, :])
+            rows, columns = ((pixel >= start[:, None]) & (pixel < start[:, None] + self.cutout)
+                             for start in (draws.hole_y, draws.hole_x))  # (N, S): which of them the hole covers
+            hole = rows[:, None, :, None] & columns[:, None, None, :]
             out = torch.where(hole, fill.round().to(out.dtype).view(1, -1, 1, 1), out)
         return out
 
@@ -74,27 +74,21 @@ def _reflect(index: Tensor, size: int) -> Tensor:
     return size - 1 - (size - 1 - index.abs()).abs()
 
 
-def _inside(pixel: Tensor, start: Tensor, length: int) -> Tensor:
-    """(N, S) mask of the pixels in [start, start + length) of each image."""
-    return (pixel >= start[:, None]) & (pixel < start[:, None] + length)
-
-
 @dataclass(frozen=True)
 class TransformAugment:
-    """A `BatchAugment`, then transforms of ``torchvision.transforms.v2``.
-
-    Those draw their random numbers once a call, so that a whole batch would be turned by the same angle. They
-    are called on groups of a few images: the smaller the group the more variety, and the slower.
-    """
+    """A `BatchAugment`, then transforms of ``torchvision.transforms.v2``, which draw random numbers once a call."""
 
     transforms: str  # see V2_TRANSFORMS
     first: BatchAugment = BatchAugment(cutout=0)
-    group: int = 8  # images that share one draw of random numbers
+    group: int = 8  # images a call, all turned by the same angle: fewer mean more variety, and slower
 
     def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
         """Transform uint8 (N, 3, S, S); all random numbers come from `generator`."""
+        from torchvision.transforms import v2
+
         images = self.first(images, generator, fill)
-        transform = V2_TRANSFORMS[self.transforms]()
+        steps = V2_TRANSFORMS[self.transforms].items()
+        transform = v2.Compose([getattr(v2, name)(**options) for name, options in steps])
         with _seeded_by(generator):
             return torch.cat([transform(part) for part in images.split(self.group)])
 
@@ -108,22 +102,17 @@ def _seeded_by(generator: torch.Generator):
         yield
 
 
-def _compose(*names_and_options):
-    from torchvision.transforms import v2
-
-    return v2.Compose([getattr(v2, name)(**options) for name, options in names_and_options])
-
-
-_JITTER = {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
-V2_TRANSFORMS = {
-    "erasing": lambda: _compose(("RandomErasing", {"p": 0.5})),
-    "jitter": lambda: _compose(("ColorJitter", {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.02})),
-    "rotation": lambda: _compose(("RandomRotation", {"degrees": 15})),
-    "perspective": lambda: _compose(("RandomPerspective", {"distortion_scale": 0.2, "p": 0.5})),
-    "randaugment": lambda: _compose(("RandAugment", {"num_ops": 2, "magnitude": 9})),
-    "geometry_color_erasing": lambda: _compose(
-        ("RandomRotation", {"degrees": 15}), ("ColorJitter", _JITTER),
-        ("RandomPerspective", {"distortion_scale": 0.2, "p": 0.5}), ("RandomErasing", {"p": 0.3})),
+V2_TRANSFORMS = {  # name → transforms of torchvision.transforms.v2 in their order, with their options
+    "erasing": {"RandomErasing": {"p": 0.5}},
+    "jitter": {"ColorJitter": {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.02}},
+    "rotation": {"RandomRotation": {"degrees": 15}},
+    "perspective": {"RandomPerspective": {"distortion_scale": 0.2, "p": 0.5}},
+    "randaugment": {"RandAugment": {"num_ops": 2, "magnitude": 9}},
+    "geometry_color_erasing": {
+        "RandomRotation": {"degrees": 15},
+        "ColorJitter": {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.1},
+        "RandomPerspective": {"distortion_scale": 0.2, "p": 0.5},
+        "RandomErasing": {"p": 0.3}},
 }
 
 BATCH_AUGMENTS = {
@@ -131,11 +120,8 @@ BATCH_AUGMENTS = {
     "flip": BatchAugment(padding=0, cutout=0),
     "crop_flip": BatchAugment(cutout=0),
     "crop_flip_cutout": BatchAugment(),
-    "crop_flip_erasing": TransformAugment("erasing"),
-    "crop_flip_jitter": TransformAugment("jitter"),
-    "crop_flip_rotation": TransformAugment("rotation"),
-    "crop_flip_perspective": TransformAugment("perspective"),
-    "crop_flip_randaugment": TransformAugment("randaugment"),
+    **{f"crop_flip_{name}": TransformAugment(name)
+       for name in ("erasing", "jitter", "rotation", "perspective", "randaugment")},
     "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing", BatchAugment(padding=0, cutout=0)),
 }
 
@@ -145,10 +131,7 @@ MIXES = {"none": (), "mixup": ("MixUp",), "cutmix": ("CutMix",), "mixup_or_cutmi
 
 @dataclass(frozen=True)
 class Mix:
-    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) of each image of a batch with the one before it.
-
-    Returns the images and float labels (N, num_classes), rows that sum to 1; also for a batch left as it is.
-    """
+    """MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019) of each image of a batch with the one before it."""
 
     transforms: tuple[str, ...]
     num_classes: int
@@ -156,7 +139,7 @@ class Mix:
     probability: float = 1.0  # that a batch is mixed at all
 
     def __call__(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Mix float images (N, 3, S, S) with labels int64 (N,)."""
+        """Float images (N, 3, S, S) and labels int64 (N,) → images and float labels (N, num_classes), mixed or not."""
         from torchvision.transforms import v2
 
         with _seeded_by(generator):
@@ -184,26 +167,23 @@ def make_batch_augment(name: str) -> BatchAugment | TransformAugment | None:
 def make_albumentations(name: str, mean: Tensor, std: Tensor):
     """The same augmentation, image by image, as an ``albumentations.Compose`` on uint8 (H, W, 3) arrays.
 
-    Returns float tensors (3, H, W), normalized with `mean` and `std` (3,) on the scale 0–1. Cutout comes
-    before Normalize and is filled with the mean. An argument that albumentations would ignore with a
-    warning raises `ValueError`.
+    Returns float tensors (3, H, W), normalized with `mean` and `std` (3,) on the scale 0–1; cutout comes before
+    that and is filled with the mean.
     """
     import albumentations as A
     from albumentations.pytorch import ToTensorV2
 
-    batch, fill = make_batch_augment(name), [float(m) * 255 for m in mean]
+    batch = make_batch_augment(name) or BatchAugment(padding=0, flip=False, cutout=0)
     if isinstance(batch, TransformAugment):
         raise ValueError(f"augment {name!r} is made of torchvision's transforms and has no albumentations form")
+    side, hole, steps = 32 + 2 * batch.padding, (batch.cutout, batch.cutout), []
     with strict_albumentations():
-        steps = []
-        if batch and batch.padding:
-            side = 32 + 2 * batch.padding
+        if batch.padding:
             steps += [A.PadIfNeeded(side, side, border_mode=4), A.RandomCrop(32, 32)]  # 4: BORDER_REFLECT_101
-        if batch and batch.flip:
+        if batch.flip:
             steps.append(A.HorizontalFlip(p=0.5))
-        if batch and batch.cutout:
-            hole = (batch.cutout, batch.cutout)
-            steps.append(A.CoarseDropout((1, 1), hole, hole, fill=fill, p=1.0))
+        if batch.cutout:
+            steps.append(A.CoarseDropout((1, 1), hole, hole, fill=[float(m) * 255 for m in mean], p=1.0))
         return A.Compose([*steps, A.Normalize(mean.tolist(), std.tolist()), ToTensorV2()])
 
 
@@ -238,5 +218,4 @@ def seed_worker(worker: int) -> None:
     albumentations 2.0 keeps its own generator, copied into every worker as it was: without this, each
     worker and each epoch repeats the same random numbers. Torch's worker seed differs in both.
     """
-    dataset = torch.utils.data.get_worker_info().dataset
-    dataset.transform.set_random_seed(torch.initial_seed() % 2**32)
+    torch.utils.data.get_worker_info().dataset.transform.set_random_seed(torch.initial_seed() % 2**32)

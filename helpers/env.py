@@ -55,8 +55,7 @@ def device_name(device: torch.device | None = None) -> str:
 def choose_precision(device: torch.device) -> str:
     """``"bf16"``, ``"fp16"`` or ``"float32"``: the fastest that the hardware itself supports.
 
-    GPUs since Ampere and CPUs with AVX512-BF16 or AMX multiply in bf16, which has float32's range and needs
-    no loss scaling. Older GPUs get fp16 with a gradient scaler. Elsewhere bf16 is emulated and slow.
+    bf16 has float32's range and needs no loss scaling; where it is emulated, it is slow.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
@@ -76,12 +75,11 @@ def autocast(precision: str, device: torch.device):
     return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
 
 
-def seed_everything(seed: int) -> torch.Generator:
-    """Seed Python, NumPy and torch on all devices; returns a fresh CPU generator with the same seed."""
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch on all devices."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    return torch.Generator().manual_seed(seed)
 
 
 def package_versions() -> dict[str, str]:
@@ -97,10 +95,8 @@ def package_versions() -> dict[str, str]:
 
 def print_environment() -> None:
     """Print one ``[OK]`` or ``[FAIL]`` line for each package, then device, precision and profile."""
-    for name, found in package_versions().items():
+    device = f"{device_name()}, trains in {choose_precision(get_device())}"
+    place = {"torchvision ops": mend_torchvision(), "device": device, "profile": get_profile()}
+    for name, found in (package_versions() | place).items():
         hint = f"   → pip install {name}" if found == "missing" else ""
         print(f"[{'FAIL' if hint else 'OK'}] {name:16s} {found}{hint}")
-    device = get_device()
-    print(f"[OK] {'torchvision ops':16s} {mend_torchvision()}")
-    print(f"[OK] {'device':16s} {device_name(device)}, trains in {choose_precision(device)}")
-    print(f"[OK] {'profile':16s} {get_profile()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import torch
@@ -10,51 +11,41 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helpers import distributed
-from helpers.augment import make_batch_augment, make_mix
+from helpers.augment import BatchAugment, Mix, TransformAugment, make_batch_augment, make_mix
 from helpers.data import ImageSet, channel_statistics
 
 
+@dataclass(eq=False, repr=False)
 class MemoryLoader:
     """Iterate over ``(images, labels)``: float32 (N, 3, H, W) in ``channels_last``, normalized; int64 (N,).
 
-    Parameters
-    ----------
-    data : ImageSet
-        Images and labels, already on the training device (``data.to(device)``).
-    batch_size : int
-        Images a batch; the last batch of an epoch may be smaller.
-    statistics : tuple of two float tensors (3,)
-        ``channel_mean, channel_std`` on the scale 0–1, of the *training* images.
-    augment : BatchAugment, optional
-        Applied to the uint8 batch before it is normalized.
-    shuffle : bool
-        New order every epoch. Order and augmentation depend on ``(seed, epoch)`` alone, so that a resumed
-        run sees what the uninterrupted one would have seen.
-    image_sizes : tuple of (first_epoch, pixels)
-        From which epoch on images are resized to which side length, in ascending order of epoch.
-    mix : Mix, optional
-        Blends images within a batch; labels are then float (N, num_classes).
-    part : int
-        Under torchrun, each process yields its own share of every batch, in multiples of this many images.
+    Order, augmentation and mixing depend on ``(seed, epoch)`` alone, so that a resumed run sees what the
+    uninterrupted one would have seen.
     """
 
-    def __init__(self, data: ImageSet, batch_size: int, *, statistics, augment=None, shuffle=False, seed=0,
-                 image_sizes=(), mix=None, part=1):
-        if batch_size < 1 or len(data) < 1:
-            raise ValueError(f"batch_size={batch_size} for {len(data)} images: both must be at least 1")
-        self.data, self.batch_size, self.augment, self.shuffle = data, batch_size, augment, shuffle
-        self.seed, self.epoch, self.image_sizes, self.statistics = seed, 0, image_sizes, statistics
-        self.mix, self.part = mix, part
-        device = data.images.device
-        mean, std = (s.to(device, torch.float32).view(3, 1, 1) * 255 for s in statistics)
+    data: ImageSet  # already on the training device (``data.to(device)``)
+    batch_size: int  # the last batch of an epoch may be smaller
+    _: KW_ONLY
+    statistics: tuple[Tensor, Tensor]  # channel_mean, channel_std (3,) of the *training* images, scale 0–1
+    augment: BatchAugment | TransformAugment | None = None  # of the uint8 batch, before it is normalized
+    shuffle: bool = False  # a new order every epoch
+    seed: int = 0
+    image_sizes: tuple = ()  # of (first_epoch, pixels), ascending: the side length from which epoch on
+    mix: Mix | None = None  # blends images within a batch; labels are then float (N, num_classes)
+    part: int = 1  # under torchrun, each process yields its share of every batch, in multiples of this
+
+    def __post_init__(self):
+        if self.batch_size < 1 or len(self.data) < 1:
+            raise ValueError(f"batch_size={self.batch_size} for {len(self.data)} images: both must be at least 1")
+        self.epoch, self._images = 0, self.data.images.contiguous(memory_format=torch.channels_last)
+        mean, std = (s.to(self._images.device, torch.float32).view(3, 1, 1) * 255 for s in self.statistics)
         self._mean, self._scale = mean, 1 / std
-        self._images = data.images.contiguous(memory_format=torch.channels_last)
 
     def __len__(self) -> int:
         return -(-len(self.data) // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the random numbers (and image size) of this epoch; `fit` calls it, as for torch's samplers."""
+        """Choose the random numbers and image size of this epoch; `fit` calls it, as for torch's samplers."""
         self.epoch = epoch
 
     @property
@@ -64,12 +55,12 @@ class MemoryLoader:
         return sizes[-1] if sizes else self._images.shape[-1]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        device = self._images.device
+        device, count = self._images.device, len(self.data)
         generator = torch.Generator(device).manual_seed(self.seed * 100_003 + self.epoch)
-        count = len(self.data)
         order = torch.randperm(count, generator=generator, device=device) if self.shuffle else None
         for start in range(0, count, self.batch_size):
-            rows = slice(start, start + self.batch_size) if order is None else order[start:start + self.batch_size]
+            rows = slice(start, start + self.batch_size)
+            rows = rows if order is None else order[rows]
             images, labels = self._prepare(self._images[rows], generator), self.data.labels[rows]
             if self.mix is not None:
                 images, labels = self.mix(images, labels, generator)

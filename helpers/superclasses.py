@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-SUPERCLASSES = {
-    "aquatic_mammals": ("beaver", "dolphin", "otter", "seal", "whale"),
-    "fish": ("aquarium_fish", "flatfish", "ray", "shark", "trout"),
-    "flowers": ("orchid", "poppy", "rose", "sunflower", "tulip"),
-    "food_containers": ("bottle", "bowl", "can", "cup", "plate"),
-    "fruit_and_vegetables": ("apple", "mushroom", "orange", "pear", "sweet_pepper"),
-    "household_electrical_devices": ("clock", "keyboard", "lamp", "telephone", "television"),
-    "household_furniture": ("bed", "chair", "couch", "table", "wardrobe"),
-    "insects": ("bee", "beetle", "butterfly", "caterpillar", "cockroach"),
-    "large_carnivores": ("bear", "leopard", "lion", "tiger", "wolf"),
-    "large_man-made_outdoor_things": ("bridge", "castle", "house", "road", "skyscraper"),
-    "large_natural_outdoor_scenes": ("cloud", "forest", "mountain", "plain", "sea"),
-    "large_omnivores_and_herbivores": ("camel", "cattle", "chimpanzee", "elephant", "kangaroo"),
-    "medium_mammals": ("fox", "porcupine", "possum", "raccoon", "skunk"),
-    "non-insect_invertebrates": ("crab", "lobster", "snail", "spider", "worm"),
-    "people": ("baby", "boy", "girl", "man", "woman"),
-    "reptiles": ("crocodile", "dinosaur", "lizard", "snake", "turtle"),
-    "small_mammals": ("hamster", "mouse", "rabbit", "shrew", "squirrel"),
-    "trees": ("maple_tree", "oak_tree", "palm_tree", "pine_tree", "willow_tree"),
-    "vehicles_1": ("bicycle", "bus", "motorcycle", "pickup_truck", "train"),
-    "vehicles_2": ("lawn_mower", "rocket", "streetcar", "tank", "tractor"),
-}
-STAND_IN_SUPERCLASSES = {  # of shapes10, so that all that groups classes runs offline too
-    "four_corners": ("square", "diamond"), "patterned": ("bars", "checker"), "pointed": ("cross", "star"),
-    "round": ("disk", "ring"), "standing": ("triangle", "arch"),
-}
+_TABLES = json.loads(Path(__file__).with_suffix(".json").read_text())
+SUPERCLASSES, STAND_IN_SUPERCLASSES = (
+    {name: tuple(members) for name, members in _TABLES[data].items()} for data in ("cifar100", "shapes10"))
 
 
 def group_classes(classes) -> tuple[dict[str, tuple[str, ...]], Tensor]:
-    """The superclasses of CIFAR-100's classes, or of the stand-in's, and which of them each class belongs to.
+    """Name of each superclass → its classes; and the place there of each class's own, int64 (num_classes,).
 
-    Returns
-    -------
-    groups : dict
-        `SUPERCLASSES` or `STAND_IN_SUPERCLASSES`: name of a superclass → names of its classes.
-    superclass : Tensor
-        int64 (num_classes,): the place of each class's superclass in `groups`.
+    `classes` are CIFAR-100's, or the stand-in's, so that all that groups classes runs offline too.
     """
     for groups in (SUPERCLASSES, STAND_IN_SUPERCLASSES):
         place = {name: number for number, members in enumerate(groups.values()) for name in members}

