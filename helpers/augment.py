@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from helpers.env import look_up
+
 
 class Draws(NamedTuple):
     """The random numbers of one batch: what each image has done to it. All of shape (N,)."""
@@ -150,18 +152,14 @@ class Mix:
 
 
 def make_mix(config, num_classes: int) -> Mix | None:
-    """What a `TrainConfig` says about mixing; an unknown name raises `ValueError` with the known names."""
-    if config.mix not in MIXES:
-        raise ValueError(f"unknown mix {config.mix!r}: choose from {sorted(MIXES)}")
-    names = MIXES[config.mix]
+    """What a `TrainConfig` says about mixing."""
+    names = look_up(MIXES, config.mix, "mix")
     return Mix(names, num_classes, config.mix_alpha, config.mix_probability) if names else None
 
 
 def make_batch_augment(name: str) -> BatchAugment | TransformAugment | None:
-    """The batched augmentation of this name; an unknown one raises `ValueError` with the known names."""
-    if name not in BATCH_AUGMENTS:
-        raise ValueError(f"unknown augment {name!r}: choose from {sorted(BATCH_AUGMENTS)}")
-    return BATCH_AUGMENTS[name]
+    """The batched augmentation of this name in `BATCH_AUGMENTS`."""
+    return look_up(BATCH_AUGMENTS, name, "augment")
 
 
 def make_albumentations(name: str, mean: Tensor, std: Tensor):

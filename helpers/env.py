@@ -75,6 +75,13 @@ def autocast(precision: str, device: torch.device):
     return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
 
 
+def look_up(table: dict, name: str, kind: str):
+    """What `table` holds under a name; an unknown one raises `ValueError` that lists the known."""
+    if name not in table:
+        raise ValueError(f"unknown {kind} {name!r}: choose from {sorted(table)}")
+    return table[name]
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch on all devices."""
     random.seed(seed)

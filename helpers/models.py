@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from helpers.env import look_up
 from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
@@ -72,10 +73,8 @@ MODELS = {
 
 
 def make_model(name: str, **options) -> nn.Module:
-    """Build a model of `MODELS` by name; an unknown name raises `ValueError` with the known ones."""
-    if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: choose from {sorted(MODELS)}")
-    return MODELS[name](**options)
+    """Build a model of `MODELS` by name."""
+    return look_up(MODELS, name, "model")(**options)
 
 
 def count_parameters(model: nn.Module) -> int:

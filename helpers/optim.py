@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
+from helpers.env import look_up
+
 
 def _sgd(parameters, config):
     return torch.optim.SGD(parameters, lr=config.max_lr, momentum=config.momentum,
@@ -50,20 +52,14 @@ SCHEDULERS = {
 }
 
 
-def _lookup(table: dict, name: str, kind: str):
-    if name not in table:
-        raise ValueError(f"unknown {kind} {name!r}: choose from {sorted(table)}")
-    return table[name]
-
-
 def make_optimizer(model: nn.Module, config) -> torch.optim.Optimizer:
     """The optimizer that a `TrainConfig` names, at its `max_lr`. ``"sgd"`` is Nesterov's variant."""
-    return _lookup(OPTIMIZERS, config.optimizer, "optimizer")(model.parameters(), config)
+    return look_up(OPTIMIZERS, config.optimizer, "optimizer")(model.parameters(), config)
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, config, total_steps: int) -> lr_scheduler.LRScheduler:
     """The schedule that a `TrainConfig` names, stepped once after each of `total_steps` optimizer updates."""
-    return _lookup(SCHEDULERS, config.scheduler, "scheduler")(optimizer, config, total_steps)
+    return look_up(SCHEDULERS, config.scheduler, "scheduler")(optimizer, config, total_steps)
 
 
 class RangeTest(NamedTuple):

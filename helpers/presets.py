@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from helpers.config import TrainConfig
+from helpers.env import look_up
 
 PRESETS = {
     # The reference recipe at full size: the network of notebook 03, trained as in notebook 05.
@@ -33,7 +34,5 @@ PRESETS = {
 
 
 def get_preset(name: str) -> TrainConfig:
-    """The recipe of this name; an unknown one raises `ValueError` with the known names."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}: choose from {sorted(PRESETS)}")
-    return PRESETS[name]
+    """The recipe of this name in `PRESETS`."""
+    return look_up(PRESETS, name, "preset")
