@@ -115,29 +115,30 @@ def lr_range_test(arguments) -> None:
 
 
 def bench(arguments) -> None:
-    from helpers.bench import bench_table, run_bench
-    from helpers.experiments import new_record, save_record
+    from helpers.bench import run_speed, speed_table
 
     images = load_cifar("cifar10", "train")
-    print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
-    rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
-    record = new_record("bench", images, TrainConfig(num_epochs=1), rates=rates)
-    print(bench_table(rates))
-    print(f"record: {save_record(record, reader=not arguments.write).name}")
+    say(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about ten minutes on two cores")
+    measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
+    record = experiments.new_record("training_speed", images, TrainConfig(), measured=measured)
+    print(speed_table(measured))
+    print(f"record: {experiments.save_record(record, reader=not arguments.write).name}")
 
 
 def reference(arguments) -> None:
-    path = experiments.run_reference(arguments.seeds)
-    print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
+    recipes = dict(("custom_resnet", experiments.REFERENCE) if name == "best" else (name, get_preset(name))
+                   for name in arguments.preset)
+    names = ", ".join(path.name for path in experiments.run_reference(recipes, arguments.seeds))
+    print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
 
 
 def results(arguments) -> None:
-    from helpers.bench import bench_table
+    from helpers.bench import speed_table
 
     table = experiments.results_table()
     if arguments.write:
-        readme, record = experiments.ROOT / "README.md", experiments.load_record("bench")
+        readme, record = experiments.ROOT / "README.md", experiments.load_record("training_speed")
         where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
         text = experiments.write_between(readme.read_text(), "results", table)
-        readme.write_text(experiments.write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
+        readme.write_text(experiments.write_between(text, "bench", f"{speed_table(record['measured'])}\n\n{where}"))
     print(table)

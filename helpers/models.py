@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.env import look_up
+from helpers.fast import WhitenedNet
 from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
@@ -69,6 +70,7 @@ MODELS = {
     "resnet18": partial(torchvision_resnet, "resnet18"),
     "resnet34": partial(torchvision_resnet, "resnet34"),
     "depthwise_dilated": DepthwiseDilatedNet,
+    "whitened_net": WhitenedNet,
 }
 
 

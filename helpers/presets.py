@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from helpers.config import TrainConfig
 from helpers.env import look_up
 
+# K. Jordan's recipe for a large GPU, as it stands; `fast` is the same with less arithmetic, for small machines.
+_JORDAN = TrainConfig(
+    model="whitened_net", num_epochs=8, batch_size=2000, micro_batch_size=2000, optimizer="muon", max_lr=0.24,
+    scheduler="linear", label_smoothing=0.2, augment="shift_alternating_flip")
+
 PRESETS = {
+    "jordan": _JORDAN,
+    "fast": replace(_JORDAN, micro_batch_size=500, image_sizes=((0, 24), (4, 28), (6, 32))),
     # The reference recipe at full size: the network of notebook 03, trained as in notebook 05.
     "best": TrainConfig(),
     # Custom ResNet with Adam and one cycle, batch 256; its max_lr came from a range test and is not recorded.

@@ -188,6 +188,8 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
     engine = _Engine(model, config, config.num_epochs * len(batches), device)
     history = History()
+    if hasattr(model, "prepare"):  # a layer that is computed from images, not learned
+        model.prepare(next(iter(batches))[0].to(device))
     store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     if resume and store and store.newest():
         history = _resume(engine, store.newest(), config)
