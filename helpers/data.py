@@ -93,15 +93,15 @@ def _find_or_fetch(name: str, root: Path) -> Path | None:
 def load_image_folder(root: str | Path, split: str = "train") -> ImageSet:
     """Your own pictures: ``root/<split>/<class>/*.png`` (or any format Pillow reads), resized to 32 × 32.
 
-    Raises `FileNotFoundError` for a missing folder, a class without images or a lone class, `ValueError` with
-    the file's name for an image that cannot be read.
+    Raises `FileNotFoundError` for missing classes or images, `ValueError` for an image that cannot be read.
     """
     from torchvision.datasets import ImageFolder
 
-    pictures = ImageFolder(Path(root) / split, loader=_read_image)
-    if len(pictures.classes) < 2:
-        raise FileNotFoundError(f"{pictures.root}: need a folder for each of at least two classes, "
-                                f"found only {pictures.classes}")
+    folder = Path(root) / split
+    classes = sorted(path.name for path in folder.glob("*") if path.is_dir())
+    if len(classes) < 2:
+        raise FileNotFoundError(f"{folder}: need a folder of images for each of at least two classes, found {classes}")
+    pictures = ImageFolder(folder, loader=_read_image)
     images = torch.stack([image for image, _ in pictures])
     return ImageSet(images, torch.tensor(pictures.targets), tuple(pictures.classes), Path(root).name, real=False)
 

@@ -98,8 +98,7 @@ def _to_images(data: np.ndarray, path) -> Tensor:
 
 def predict_images(images: Tensor, models: list[LoadedModel], device: torch.device, *, flip: bool = False) -> Tensor:
     """Mean logits (N, num_classes) of one or several models, each with its own statistics; `flip`: mirrored too."""
-    unknown = torch.zeros(len(images), dtype=torch.long)
-    data = ImageSet(images, unknown, models[0].classes, "hidden", real=False).to(device)
+    data = ImageSet(images, torch.zeros(len(images), dtype=int), models[0].classes, "hidden", real=False).to(device)
     return sum(predict_logits(one.model.to(device), MemoryLoader(data, 1000, statistics=one.statistics), flip=flip)[0]
                for one in models) / len(models)
 

@@ -180,7 +180,7 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     ``DataLoader`` s; `val` may be None. After Ctrl-C the finished epochs are returned, with `stopped` set.
     The full state goes to `checkpoint`, a path or `RunFolder`, after every epoch; with ``resume=True`` the newest one
     there is continued. Bit for bit on the CPU: except when a plain ``DataLoader`` without workers draws from a
-    generator of its own, as albumentations does, which no checkpoint holds.
+    generator of its own, as albumentations does, or kernels do not repeat (depthwise in bf16 on some CPUs).
     """
     device = device or get_device()
     batches, val_batches = data

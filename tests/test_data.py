@@ -96,7 +96,7 @@ def test_image_folder(tmp_path):
     (tmp_path / "train" / "eel").mkdir()
     with pytest.raises(FileNotFoundError, match="eel"):
         load_image_folder(tmp_path)
-    with pytest.raises(FileNotFoundError, match="missing"):
+    with pytest.raises(FileNotFoundError, match="missing.*two classes"):
         load_image_folder(tmp_path / "missing")
     (tmp_path / "lone" / "train").mkdir(parents=True)
     (tmp_path / "train" / "cat").rename(tmp_path / "lone" / "train" / "cat")

@@ -61,10 +61,10 @@ def lines_of_code(path):
     return len(code - docs)
 
 
-def test_the_package_stays_thin():
-    """At most 1,900 lines of code; docstrings, comments and blank lines add at most half as much again."""
-    assert sum(lines_of_code(path) for path in MODULES) <= 1900
-    assert sum(path.read_text().count("\n") for path in MODULES) <= 2850
+def test_the_package_does_not_grow():
+    """The aim is 1,900 lines in all. It is missed: both bounds may only be lowered."""
+    assert sum(path.read_text().count("\n") for path in MODULES) <= 2667
+    assert sum(lines_of_code(path) for path in MODULES) <= 1786
 
 
 def test_torchvision_imports_in_a_fresh_process():
