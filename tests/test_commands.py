@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers import commands
-from helpers.__main__ import main, make_parser
 from helpers.checkpoints import load_checkpoint
 from helpers.config import TrainConfig
 from helpers.data import load_cifar, make_stand_in, split_train_val
 from helpers.optim import lr_range_test
 from helpers.presets import PRESETS
 from helpers.runs import RunFolder, load_model
+from helpers.script import commands
+from helpers.script.options import main, make_parser
 from helpers.variants import DepthwiseDilatedNet
 
 ROOT = Path(__file__).parent.parent

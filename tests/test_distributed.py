@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from helpers import distributed, models
-from helpers.__main__ import main
 from helpers.checkpoints import load_checkpoint
 from helpers.data import channel_statistics, make_stand_in
 from helpers.env import autocast
 from helpers.loader import MemoryLoader
+from helpers.script.options import main
 from helpers.train import TrainConfig, _Engine, evaluate, fit
 
 ROOT = Path(__file__).parent.parent

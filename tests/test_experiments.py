@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from helpers import experiments
-from helpers.__main__ import main
-from helpers.bench import bench_table, run_bench
 from helpers.data import load_cifar, make_stand_in
 from helpers.predict import predict_logits
+from helpers.script import reference
+from helpers.script.bench import bench_table, run_bench
+from helpers.script.options import main
 from helpers.train import TrainConfig
 
 README = (experiments.ROOT / "README.md").read_text()
@@ -31,18 +32,18 @@ def test_records_hold_the_form(path):
 
 
 def test_readme_holds_the_table_of_the_records():
-    assert experiments.results_table() in README
+    assert reference.results_table() in README
     assert bench_table(experiments.load_record("bench")["rates"]) in README
 
 
 def test_results_command_prints_the_table(capsys):
     assert main(["results"]) == 0
-    assert capsys.readouterr().out.strip() == experiments.results_table()
+    assert capsys.readouterr().out.strip() == reference.results_table()
 
 
 def test_reference_record_is_the_reference_recipe():
     record = experiments.load_record("custom_resnet")
-    assert TrainConfig(**record["config"]) == experiments.REFERENCE
+    assert TrainConfig(**record["config"]) == reference.REFERENCE
     assert record["data"]["train_images"] == 50_000
     assert np.mean([run["final"]["test_accuracy"] for run in record["runs"]]) >= 0.935
 
@@ -88,13 +89,13 @@ def make_tiny(num_classes):
 
 
 def test_write_between_refuses_a_readme_without_marks():
-    assert experiments.write_between("<!-- a:begin -->\nold\n<!-- a:end -->", "a", "new").split("\n")[1] == "new"
+    assert reference.write_between("<!-- a:begin -->\nold\n<!-- a:end -->", "a", "new").split("\n")[1] == "new"
     with pytest.raises(ValueError, match="begin"):
-        experiments.write_between("no marks", "a", "new")
+        reference.write_between("no marks", "a", "new")
 
 
 def test_bench_measures_all_four(monkeypatch):
-    import helpers.bench as bench
+    import helpers.script.bench as bench
 
     monkeypatch.setattr(bench, "CustomResNet", lambda: make_tiny(10))
     rates = run_bench(make_stand_in("train", 256), steps=1, repeats=1, batch_size=64)

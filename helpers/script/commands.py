@@ -1,4 +1,4 @@
-"""The commands of script mode, one function each; `__main__` reads their options."""
+"""The commands of script mode, one function each; `options` reads what they are given."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
-from helpers import distributed, experiments
+from helpers import distributed
 from helpers.config import TrainConfig
 from helpers.data import channel_statistics, describe, load_cifar, split_train_val
 from helpers.env import device_name, get_device, seed_everything
+from helpers.experiments import load_record, new_record, save_record
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
 from helpers.optim import lr_range_test as range_test
 from helpers.predict import confidences
 from helpers.presets import get_preset
-from helpers.runs import RunFolder, find_checkpoint, load_model, new_folder
+from helpers.runs import ROOT, RunFolder, find_checkpoint, load_model, new_folder
+from helpers.script.bench import bench_table, run_bench
+from helpers.script.reference import results_table, run_reference, write_between
 from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.train import evaluate as measure
 from helpers.train import fit
@@ -115,9 +118,6 @@ def lr_range_test(arguments) -> None:
 
 
 def bench(arguments) -> None:
-    from helpers.bench import bench_table, run_bench
-    from helpers.experiments import new_record, save_record
-
     images = load_cifar("cifar10", "train")
     print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
     rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
@@ -127,17 +127,15 @@ def bench(arguments) -> None:
 
 
 def reference(arguments) -> None:
-    path = experiments.run_reference(arguments.seeds)
+    path = run_reference(arguments.seeds)
     print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
 
 
 def results(arguments) -> None:
-    from helpers.bench import bench_table
-
-    table = experiments.results_table()
+    table = results_table()
     if arguments.write:
-        readme, record = experiments.ROOT / "README.md", experiments.load_record("bench")
+        readme, record = ROOT / "README.md", load_record("bench")
         where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
-        text = experiments.write_between(readme.read_text(), "results", table)
-        readme.write_text(experiments.write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
+        text = write_between(readme.read_text(), "results", table)
+        readme.write_text(write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
     print(table)
