@@ -1,7 +1,5 @@
 """Augmentation: the albumentations pipeline of the series, and the same as batched tensor operations."""
 
-from __future__ import annotations
-
 import contextlib
 import warnings
 from dataclasses import dataclass
@@ -27,8 +25,7 @@ class Draws(NamedTuple):
 class BatchAugment:
     """Pad-and-crop, horizontal flip and cutout for a whole batch of uint8 images at once, on any device.
 
-    The cutout square (DeVries & Taylor 2017) lies wholly inside and is filled with the channel means, which
-    become zeros once normalized.
+    The cutout square (DeVries & Taylor 2017) lies wholly inside; its fill, the channel means, is zero once normalized.
     """
 
     padding: int = 4  # pixels on each side before the crop; a mirror image without the edge (BORDER_REFLECT_101)
@@ -53,9 +50,9 @@ class BatchAugment:
     def apply(self, images: Tensor, draws: Draws, fill: Tensor) -> Tensor:
         """Transform uint8 (N, 3, S, S) as `draws` says; holes get `fill` (3,), on the scale 0–255."""
         count, channels, size, _ = images.shape
-        pixel = torch.arange(size, device=images.device)
-        rows = _reflect(pixel + draws.shift_y[:, None], size)  # (N, S): which input row each output row shows
-        columns = _reflect(pixel + draws.shift_x[:, None], size)
+        pixel, last = torch.arange(size, device=images.device), size - 1
+        rows, columns = (last - (last - (pixel + shift[:, None]).abs()).abs()  # mirror-wise: −1 → 1, size → size − 2
+                         for shift in (draws.shift_y, draws.shift_x))  # (N, S): which ones the output shows
         columns = torch.where(draws.flip[:, None], columns.flip(1), columns)
         index = (rows[:, :, None] * size + columns[:, None, :]).view(count, -1, 1).expand(-1, -1, channels)
         flat = images.permute(0, 2, 3, 1).reshape(count, -1, channels)
@@ -69,11 +66,6 @@ class BatchAugment:
 
     def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
         return self.apply(images, self.draw(len(images), images.shape[-1], generator), fill)
-
-
-def _reflect(index: Tensor, size: int) -> Tensor:
-    """Fold indices outside 0 … size − 1 back in, mirror-wise: −1 → 1, size → size − 2."""
-    return size - 1 - (size - 1 - index.abs()).abs()
 
 
 @dataclass(frozen=True)
@@ -165,8 +157,7 @@ def make_batch_augment(name: str) -> BatchAugment | TransformAugment | None:
 def make_albumentations(name: str, mean: Tensor, std: Tensor):
     """The same augmentation, image by image, as an ``albumentations.Compose`` on uint8 (H, W, 3) arrays.
 
-    Returns float tensors (3, H, W), normalized with `mean` and `std` (3,) on the scale 0–1; cutout comes before
-    that and is filled with the mean.
+    Returns float (3, H, W), normalized with `mean` and `std` (3,), scale 0–1; cutout comes before, filled with `mean`.
     """
     import albumentations as A
     from albumentations.pytorch import ToTensorV2
@@ -213,7 +204,6 @@ class AlbumentationsDataset(torch.utils.data.Dataset):
 def seed_worker(worker: int) -> None:
     """``worker_init_fn`` for a `DataLoader` over an `AlbumentationsDataset`.
 
-    albumentations 2.0 keeps its own generator, copied into every worker as it was: without this, each
-    worker and each epoch repeats the same random numbers. Torch's worker seed differs in both.
+    albumentations 2.0 copies its generator into each worker: without torch's seed, workers and epochs repeat numbers.
     """
     torch.utils.data.get_worker_info().dataset.transform.set_random_seed(torch.initial_seed() % 2**32)

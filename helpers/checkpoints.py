@@ -1,7 +1,5 @@
 """Saving and resuming a run: everything that the next step depends on, in one file that is whole or absent."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from pathlib import Path
@@ -38,9 +36,8 @@ def load_checkpoint(path: str | Path) -> dict:
     except Exception as error:
         reason = ("it asks for more than tensors and plain data; nothing in it was run"
                   if isinstance(error, pickle.UnpicklingError) else str(error)[:80])
-        raise ValueError(
-            f"{path}: not a checkpoint that can be read ({type(error).__name__}: {reason}). It may be "
-            "cut short or of another origin; delete it, or pass the path of another one") from error
+        raise ValueError(f"{path}: not a checkpoint that can be read ({type(error).__name__}: {reason}). It may be "
+                         "cut short or of another origin; delete it, or pass the path of another one") from error
 
 
 def load_weights(model: nn.Module, weights: dict, path: str | Path) -> None:

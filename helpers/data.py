@@ -74,8 +74,7 @@ def load_cifar(name: str = "cifar10", split: str = "train", root: str | Path | N
         return make_stand_in(split, count or {"train": 5000, "test": 1000}[split])
     official = dataset_class(name)(folder, train=split == "train", download=False)
     images = torch.from_numpy(official.data).permute(0, 3, 1, 2).contiguous()
-    data = ImageSet(images, torch.tensor(official.targets), tuple(official.classes), name, real=True)
-    return data.first(count)
+    return ImageSet(images, torch.tensor(official.targets), tuple(official.classes), name, real=True).first(count)
 
 
 @cache
@@ -117,17 +116,15 @@ def _read_image(path: str) -> Tensor:
 
 
 def make_stand_in(split: str, count: int, seed: int = 0) -> ImageSet:
-    """``shapes10``: ten classes of generated 32 × 32 colour images, for when there are no real ones.
+    """``shapes10``: ten classes of generated 32 × 32 color images, for when there are no real ones.
 
-    A textured shape of random place, size and colour before a cluttered background; the class is the shape.
-    Place, mirror image and hidden parts vary, so that crop, flip and cutout help as they do on photographs.
+    A textured shape, the class, of random place, size and color on clutter, so that crop, flip and cutout help.
     """
     if count < 1:
         raise ValueError(f"count={count}: need at least one image")
     rng = np.random.default_rng([seed, {"train": 0, "test": 1}[split]])
     labels = rng.permutation(np.arange(count) % len(SHAPES))
-    grid = np.linspace(-1, 1, 32, dtype=np.float32)
-    y, x = np.meshgrid(grid, grid, indexing="ij")
+    y, x = np.mgrid[-1:1:32j, -1:1:32j].astype(np.float32)
 
     def column(low, high):
         return rng.uniform(low, high, (count, 1, 1)).astype(np.float32)
@@ -166,10 +163,7 @@ def _first_of_each(labels: Tensor, count: int) -> Tensor:
 
 
 def split_train_val(train: ImageSet, val_size: int = 5000, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """A stratified split, fixed by `seed`: every class gives the same share to validation.
-
-    `val_size` is capped at a tenth of a set that is smaller than CIFAR's 50,000.
-    """
+    """A stratified split, fixed by `seed`: every class gives the same share to validation, a tenth at most."""
     if val_size < 1 or len(train) < 2:
         raise ValueError(f"val_size={val_size} of {len(train)} images: need at least one for each side")
     val_size = min(val_size, max(1, len(train) // 10))

@@ -1,12 +1,10 @@
 """Several processes that train one model together, started by ``torchrun``; in a single process all of it is idle.
 
-Every process draws the same global batch and works on its own share of it. In each update gradients are averaged
-and batch-norm statistics merged, so that the result is that of a single process. (Only random layers, such as
-dropout, draw other numbers.)
+Each works on its share of every global batch; gradients are averaged and batch-norm statistics merged, so that the
+result is that of a single process. (Only random layers, such as dropout, draw other numbers.)
 """
 
-from __future__ import annotations
-
+import contextlib
 import os
 
 import torch
@@ -41,10 +39,7 @@ def rank() -> int:
 
 
 def share(count: int, part: int) -> slice:
-    """Which of `count` images of a global batch are this process's, in multiples of `part` images.
-
-    The shares are disjoint and together complete; the last ones may be shorter, or empty.
-    """
+    """This process's share of `count` images, in multiples of `part`; the last shares may be shorter, or empty."""
     parts = -(-count // part)
     each = -(-parts // world_size()) * part
     return slice(min(count, rank() * each), min(count, (rank() + 1) * each))
@@ -75,35 +70,27 @@ def average_gradients(model: nn.Module, count: int) -> None:
         parameter.grad = (part / flat[-1]).view(parameter.shape)
 
 
-class BatchNormMerge:
-    """Running statistics as if one process had seen all parts of the batch, one after the other.
+@contextlib.contextmanager
+def merge_batch_norm(model: nn.Module):
+    """Around the forward passes of one update: running statistics as if one process had seen all parts in turn.
 
-    With momentum m, k parts leave ``(1 − m)^k`` of the old value and add their own; so the changes of the
-    processes can be chained. Use as a context around the forward passes of one update.
+    With momentum m, k parts leave ``(1 − m)^k`` of the old value and add their own; so the processes can be chained.
     """
-
-    def __init__(self, model: nn.Module):
-        self.layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.momentum is not None]
-        self.keep = torch.tensor([k for m in self.layers for k in [1.0] + [1 - m.momentum] * 2 * m.num_features])
-
-    def _tensors(self) -> list[Tensor]:
-        return [t for m in self.layers for t in (m.num_batches_tracked, m.running_mean, m.running_var)]
-
-    def _state(self) -> Tensor:
-        return torch.cat([tensor.flatten().float() for tensor in self._tensors()])
-
-    def __enter__(self):
-        self.before = self._state() if world_size() > 1 and self.layers else None
-
-    def __exit__(self, *error):
-        if self.before is None or error[0]:
-            return
-        mine = self._state()
-        everyone = [torch.empty_like(mine) for _ in range(world_size())]
-        dist.all_gather(everyone, mine)
-        keep, merged = self.keep.to(mine), self.before
-        for theirs in everyone:
-            kept = keep ** (theirs - self.before)[0]  # the first entry counts forward passes
-            merged = kept * merged + theirs - kept * self.before
-        for tensor, part in zip(self._tensors(), merged.split([t.numel() for t in self._tensors()]), strict=True):
-            tensor.copy_(part.view_as(tensor))
+    layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.momentum is not None]
+    if world_size() == 1 or not layers:
+        yield
+        return
+    tensors = [t for m in layers for t in (m.num_batches_tracked, m.running_mean, m.running_var)]
+    sizes = [t.numel() for t in tensors]
+    before = torch.cat([t.flatten().float() for t in tensors])
+    yield
+    mine = torch.cat([t.flatten().float() for t in tensors])
+    everyone = [torch.empty_like(mine) for _ in range(world_size())]
+    dist.all_gather(everyone, mine)
+    keep = torch.tensor([k for m in layers for k in (1, 1 - m.momentum, 1 - m.momentum)])
+    keep, merged = keep.repeat_interleave(torch.tensor(sizes)).to(mine), before
+    for theirs in everyone:
+        kept = keep ** (theirs - before)[0]  # the first entry counts forward passes
+        merged = kept * merged + theirs - kept * before
+    for tensor, part in zip(tensors, merged.split(sizes), strict=True):
+        tensor.copy_(part.view_as(tensor))

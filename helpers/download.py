@@ -1,7 +1,5 @@
 """Fetching the official CIFAR files: mirrors in order, checked by MD5, whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
@@ -37,11 +35,9 @@ def is_complete(name: str, root: Path) -> bool:
 def fetch_cifar(name: str, root: str | Path) -> Path:
     """Download, check and unpack the official archive into `root`, trying one mirror after the other.
 
-    ``$CIFAR_MIRROR`` (the URL of a folder or of the archive) is tried first. Everything happens in a temporary
-    folder: what is not complete and right by MD5 never appears under `root`.
-
-    Raises `ConnectionError` that lists what each mirror did if none gave the right file, `PermissionError` or
-    `OSError` if `root` cannot be written to or the disk is full.
+    ``$CIFAR_MIRROR`` (the URL of a folder or of the archive) is tried first. What is not complete and right by MD5
+    never appears under `root`. Raises `ConnectionError` that lists what each mirror did if none gave the right file,
+    `PermissionError` or `OSError` if `root` cannot be written to or the disk is full.
     """
     root, official, failures = Path(root), dataset_class(name), []
     try:

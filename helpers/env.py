@@ -1,7 +1,5 @@
 """Where the code runs: profile, device, precision, seeds and the environment table."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform
@@ -52,21 +50,18 @@ def device_name(device: torch.device | None = None) -> str:
     return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def choose_precision(device: torch.device) -> str:
-    """``"bf16"``, ``"fp16"`` or ``"float32"``: the fastest that the hardware itself supports.
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """``"auto"`` → ``"bf16"``, ``"fp16"`` or ``"float32"``, the fastest that the hardware supports; other names pass.
 
     bf16 has float32's range and needs no loss scaling; where it is emulated, it is slow.
     """
+    if precision != "auto":
+        return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     native = device.type == "cpu" and any(check() for check in checks if check)
     return "bf16" if native else "float32"
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """``"auto"`` → what `choose_precision` finds for the device; other names pass."""
-    return choose_precision(device) if precision == "auto" else precision
 
 
 def autocast(precision: str, device: torch.device):
@@ -91,18 +86,16 @@ def seed_everything(seed: int) -> None:
 
 def package_versions() -> dict[str, str]:
     """Installed version of each package that a result depends on, and Python's."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES, "missing")
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
     return found
 
 
 def print_environment() -> None:
     """Print one ``[OK]`` or ``[FAIL]`` line for each package, then device, precision and profile."""
-    device = f"{device_name()}, trains in {choose_precision(get_device())}"
+    device = f"{device_name()}, trains in {resolve_precision('auto', get_device())}"
     place = {"torchvision ops": mend_torchvision(), "device": device, "profile": get_profile()}
     for name, found in (package_versions() | place).items():
         hint = f"   → pip install {name}" if found == "missing" else ""

@@ -1,7 +1,5 @@
 """Records: what a run measured, in one JSON file an experiment."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -25,8 +23,7 @@ def new_record(experiment: str, data: ImageSet, config: TrainConfig, **about) ->
     return {
         "experiment": experiment, "profile": get_profile(),
         "data": {"name": data.name, "real": data.real, "train_images": len(data)},
-        "config": asdict(config), **about,
-        "device": device_name(), "versions": package_versions(),
+        "config": asdict(config), **about, "device": device_name(), "versions": package_versions(),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"), "runs": [],
     }
 
@@ -58,8 +55,7 @@ def run_seed(train: ImageSet, other: ImageSet, config: TrainConfig, *, split: st
     """Train with the options of `fit`, then open `other` once, after the last epoch: an entry of a record's ``runs``.
 
     ``final`` holds accuracy and loss on `other`, named after `split`, and on `measured` (0 for all) un-augmented
-    training images. Also returns the model and the batches of `other`. A diverged run is marked; after Ctrl-C,
-    `KeyboardInterrupt` is raised.
+    training images. Also returns the model and the batches of `other`. A diverged run is marked, Ctrl-C raised again.
     """
     train, device = train.first(config.train_images), get_device()
     seed_everything(config.seed)
@@ -84,17 +80,17 @@ def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig
     """Train each change of a configuration with each seed; finished ones are read from the reader's record.
 
     `changes` are fields of `TrainConfig` that differ from `config`, one dict a run; ``{}`` is `config` itself.
-    Returns the record, also written to ``runs/records/`` after every run. In ``final``: ``val_accuracy``, ``val_loss``,
-    and ``train_accuracy`` on as many un-augmented training images. A diverged run stays in it, marked.
+    Returns the record, also written to ``runs/records/`` after every run, a diverged one too. In ``final``:
+    ``val_accuracy``, ``val_loss``, and ``train_accuracy`` on as many un-augmented training images.
     """
     path = run_dir() / "records" / f"{experiment}.json"
-    record = _plain(new_record(experiment, train, config))
+    record, changes = json.loads(json.dumps([new_record(experiment, train, config), changes]))  # tuples become lists
     record["data"]["val_images"] = len(val)
     if path.exists():
         old = json.loads(path.read_text())
         if all(old.get(key) == record[key] for key in ("config", "data", "device", "versions")):
             record["runs"] = old["runs"]
-    for change in map(_plain, changes):
+    for change in changes:
         for seed in seeds:
             if not any((run["seed"], run["changes"]) == (seed, change) for run in record["runs"]):
                 run, *_ = run_seed(train, val, replace(config, **change, seed=seed), split="val", measured=len(val),
@@ -103,8 +99,3 @@ def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig
                 record["runs"].append(run | {"changes": change})
                 save_record(record)
     return record
-
-
-def _plain(value):
-    """As JSON would return it: lists for tuples."""
-    return json.loads(json.dumps(value))

@@ -1,7 +1,5 @@
 """Batches from memory: the whole data set lives on the training device as uint8; no worker processes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
@@ -37,30 +35,25 @@ class MemoryLoader:
     def __post_init__(self):
         if self.batch_size < 1 or len(self.data) < 1:
             raise ValueError(f"batch_size={self.batch_size} for {len(self.data)} images: both must be at least 1")
-        self.epoch, self._images = 0, self.data.images.contiguous(memory_format=torch.channels_last)
+        self._images = self.data.images.contiguous(memory_format=torch.channels_last)
         mean, std = (s.to(self._images.device, torch.float32).view(3, 1, 1) * 255 for s in self.statistics)
         self._mean, self._scale = mean, 1 / std
+        self.set_epoch(0)
 
     def __len__(self) -> int:
         return -(-len(self.data) // self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random numbers and image size of this epoch; `fit` calls it, as for torch's samplers."""
-        self.epoch = epoch
-
-    @property
-    def image_size(self) -> int:
-        """Side length in pixels of this epoch's images."""
-        sizes = [size for first, size in self.image_sizes if first <= self.epoch]
-        return sizes[-1] if sizes else self._images.shape[-1]
+        sizes = [size for first, size in self.image_sizes if first <= epoch]
+        self.epoch, self.image_size = epoch, sizes[-1] if sizes else self._images.shape[-1]  # side length in pixels
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         device, count = self._images.device, len(self.data)
         generator = torch.Generator(device).manual_seed(self.seed * 100_003 + self.epoch)
-        order = torch.randperm(count, generator=generator, device=device) if self.shuffle else None
-        for start in range(0, count, self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            rows = rows if order is None else order[rows]
+        order = (torch.randperm(count, generator=generator, device=device) if self.shuffle else
+                 torch.arange(count, device=device))
+        for rows in order.split(self.batch_size):
             images, labels = self._prepare(self._images[rows], generator), self.data.labels[rows]
             if self.mix is not None:
                 images, labels = self.mix(images, labels, generator)

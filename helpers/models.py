@@ -1,7 +1,5 @@
 """The networks of the series. Every model takes float images (N, 3, 32, 32) and returns logits (N, num_classes)."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io
@@ -16,11 +14,8 @@ from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, *, pool: bool = False) -> nn.Sequential:
-    """3 × 3 convolution, optional 2 × 2 max-pool, batch norm, ReLU: the brick of `CustomResNet`.
-
-    Pooling before batch norm gives the same kind of features for a quarter of the normalization's work.
-    """
-    pooling = [nn.MaxPool2d(2)] if pool else []
+    """3 × 3 convolution, optional 2 × 2 max-pool, batch norm, ReLU: the brick of `CustomResNet`."""
+    pooling = [nn.MaxPool2d(2)] if pool else []  # before batch norm: a quarter of its work, the same kind of features
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False), *pooling,
                          nn.BatchNorm2d(out_channels), nn.ReLU())
 
@@ -100,14 +95,11 @@ def trace(model: nn.Module, kinds: tuple, image_shape: tuple[int, int, int]) -> 
     def note(name, module, inputs, output):
         met.append((name, module, inputs[0].shape, output.shape))
 
-    hooks = [module.register_forward_hook(partial(note, name)) for name, module in model.named_modules()
-             if isinstance(module, kinds)]
-    try:
-        with evaluating(model):
-            model(next(model.parameters()).new_zeros(1, *image_shape))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with evaluating(model), contextlib.ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if isinstance(module, kinds):
+                hooks.enter_context(module.register_forward_hook(partial(note, name)))
+        model(next(model.parameters()).new_zeros(1, *image_shape))
     return met
 
 
@@ -122,9 +114,8 @@ def count_macs(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)
 def summarize(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> tuple[str, int]:
     """torchsummary's table of a model on any device, and its total of trainable parameters.
 
-    torchsummary 1.5.1 assumes CUDA, moves batch-norm statistics, leaves its hooks behind on an error and only
-    prints: it gets a copy on the CPU in eval mode, and its output is caught. It counts a module that is used
-    twice twice: then `ValueError` is raised.
+    torchsummary 1.5.1 assumes CUDA, moves batch-norm statistics and leaves hooks behind: it gets a copy on the CPU
+    in eval mode. It counts a module that is used twice twice: then `ValueError` is raised.
     """
     from torchsummary import summary
 

@@ -1,7 +1,5 @@
 """Optimizers and learning-rate schedules by name, and the learning-rate range test."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io
@@ -34,8 +32,7 @@ def _one_cycle(optimizer, config, total_steps):
                          "train longer, or change pct_start")
     return lr_scheduler.OneCycleLR(
         optimizer, config.max_lr, total_steps=total_steps, pct_start=config.pct_start, anneal_strategy="linear",
-        div_factor=config.div_factor, final_div_factor=config.final_div_factor,
-        cycle_momentum=config.cycle_momentum)
+        div_factor=config.div_factor, final_div_factor=config.final_div_factor, cycle_momentum=config.cycle_momentum)
 
 
 def _cosine_warm_restarts(optimizer, config, total_steps):

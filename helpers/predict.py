@@ -1,7 +1,5 @@
 """From a trained model to its answers: logits, errors by confidence, per-class accuracy, confusion."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,10 +10,7 @@ from helpers.models import evaluating
 
 def predict_logits(model: nn.Module, batches, *, device: torch.device | None = None,
                    precision: str = "auto", flip: bool = False) -> tuple[Tensor, Tensor]:
-    """Logits float32 (N, num_classes) and labels int64 (N,) of all batches in order, both on the CPU.
-
-    In eval mode. With `flip`, logits are the mean of those of each image and of its mirror image.
-    """
+    """Logits float32 (N, num_classes), with `flip` averaged with the mirror images', and labels (N,), on the CPU."""
     device = device or next(model.parameters()).device
     precision, logits, labels = resolve_precision(precision, device), [], []
     with evaluating(model):
@@ -85,8 +80,8 @@ def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str,
 def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
     """How often answers of each confidence are right (Guo et al. 2017): equal bins of confidence from 0 to 1.
 
-    Returns ``edges`` (num_bins + 1,); ``confidence`` and ``accuracy`` (num_bins,), means of each bin, NaN where it is
-    empty; ``count`` (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count.
+    Returns ``confidence`` and ``accuracy``, means of each bin, NaN where it is empty, and its ``count``, all
+    (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count.
     """
     if num_bins < 1:
         raise ValueError(f"num_bins={num_bins}: at least 1")
@@ -97,15 +92,11 @@ def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
     with np.errstate(invalid="ignore"):
         means = [np.bincount(cell, values, num_bins) / count for values in (confidence, right)]
     gap = np.nansum(np.abs(means[0] - means[1]) * count) / count.sum()
-    return {"edges": np.linspace(0, 1, num_bins + 1), "confidence": means[0], "accuracy": means[1], "count": count,
-            "ece": float(gap)}
+    return {"confidence": means[0], "accuracy": means[1], "count": count, "ece": float(gap)}
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The T that minimizes the cross-entropy of ``logits / T`` (Guo et al. 2017), from images not trained on.
-
-    Dividing by T > 1 makes every answer less sure, and changes none of them.
-    """
+    """The T that minimizes the cross-entropy of ``logits / T`` (Guo et al. 2017), from images not trained on."""
     logits, labels = torch.as_tensor(logits).double(), torch.as_tensor(labels)
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_t], lr=0.5, max_iter=100, line_search_fn="strong_wolfe")

@@ -1,7 +1,5 @@
 """Recipes by name: those of the systems that the series grew out of, and its own best."""
 
-from __future__ import annotations
-
 from helpers.config import TrainConfig
 from helpers.env import look_up
 

@@ -1,7 +1,4 @@
-"""Run folders: what a training run leaves behind, found again by the next one.
-
-    runs/<experiment>/<time>/config.json, history.csv, best.txt, checkpoints/, tensorboard/
-"""
+"""Run folders, ``runs/<experiment>/<time>/``: what a training run leaves behind, found again by the next one."""
 
 from __future__ import annotations
 
@@ -48,9 +45,8 @@ class RunFolder:
     """The folder of one run; `fit` saves to it after every epoch.
 
     ``checkpoints/last.pt`` is always there; beside it the `keep` best by validation accuracy, each named
-    ``epoch_012_val_0.9312.pt``. A worse one is deleted only after the new one is safely on disk.
-    `about`, what `load_model` needs besides the configuration, is stored in each. `origin` is the checkpoint to
-    continue from when this folder has none of its own (Kaggle's input is read-only).
+    ``epoch_012_val_0.9312.pt``. `about`, what `load_model` needs besides the configuration, is stored in each.
+    `origin` is the checkpoint to continue from when this folder has none of its own (Kaggle's input is read-only).
     """
 
     def __init__(self, folder: Path, *, keep: int = 5, about: dict | None = None, origin: Path | None = None):
@@ -77,10 +73,7 @@ class RunFolder:
         return _ranked(self.checkpoints.glob("epoch_*.pt"))
 
     def save(self, state: dict) -> None:
-        """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars.
-
-        ``last.pt`` comes last: after a kill at any moment before it, the epoch is trained and written again.
-        """
+        """Write one epoch's state: checkpoints, ``history.csv``, the pointer ``best.txt``, TensorBoard scalars."""
         state, row = state | {"about": self.about}, state["history"][-1]
         for cut_short in self.checkpoints.glob("*.partial"):
             cut_short.unlink()
@@ -91,21 +84,21 @@ class RunFolder:
             if path in _ranked([*self.ranked(), path])[:self.keep]:
                 save_checkpoint(path, state)
             write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
-            for surplus in self.ranked()[self.keep:]:
+            for surplus in self.ranked()[self.keep:]:  # only now that the new one is safely on disk
                 surplus.unlink()
         write_text(self.folder / "history.csv", _as_csv(state["history"]))
+        # Comes last: after a kill at any moment before it, the epoch is trained and written again.
         save_checkpoint(self.checkpoints / "last.pt", state)
         self.origin = None  # from now on this folder has its own
         self._log(row)
 
     def _log(self, row: dict) -> None:
         """Scalars for TensorBoard, where it is installed."""
-        if self._writer is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                return
-            self._writer = SummaryWriter(self.folder / "tensorboard", purge_step=row["epoch"])
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self._writer = self._writer or SummaryWriter(self.folder / "tensorboard", purge_step=row["epoch"])
         for name, value in row.items():
             if name != "epoch":
                 self._writer.add_scalar(name.replace("_", "/", 1), value, row["epoch"])

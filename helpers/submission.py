@@ -1,7 +1,5 @@
 """Hidden test files: read without running what is in them, predicted, and written as ``predictions.csv``."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from datetime import datetime
@@ -80,10 +78,9 @@ def read_hidden_test(path: str | Path) -> tuple[Tensor, np.ndarray]:
 
 def _to_images(data: np.ndarray, path) -> Tensor:
     """uint8 (N, 3, 32, 32) from any of the layouts."""
-    if data.dtype != np.uint8 or not data.size:
-        raise ValueError(f"{path}: data of type {data.dtype}, shape {data.shape}; expected uint8, at least one")
-    if data.shape[1:] not in ((3072,), (32, 32, 3), (3, 32, 32)):
-        raise ValueError(f"{path}: data of shape {data.shape}; expected (N, 3072), (N, 32, 32, 3) or (N, 3, 32, 32)")
+    if data.dtype != np.uint8 or not data.size or data.shape[1:] not in ((3072,), (32, 32, 3), (3, 32, 32)):
+        raise ValueError(f"{path}: data of type {data.dtype}, shape {data.shape}; expected at least one image, uint8: "
+                         "(N, 3072), (N, 32, 32, 3) or (N, 3, 32, 32)")
     readings = [data.reshape(-1, 3, 32, 32), data.reshape(-1, 32, 32, 3).transpose(0, 3, 1, 2)]
     planes = readings[int(data.shape[-1] == 3)]
     if data.ndim == 2:
@@ -115,16 +112,13 @@ def load_ensemble(best: Path, count: int) -> list[tuple[Path, LoadedModel]]:
 
 def write_predictions(ids: np.ndarray, labels: Tensor, experiment: str, checkpoint: Path, *, val_accuracy: float | None,
                       root: Path | None = None) -> Path:
-    """``predictions.csv`` (``ID,Label``) in a new folder ``evaluations/{experiment}_val_acc_{val}_{time}/``.
-
-    A link ``model.pt`` beside it points to the checkpoint; where links are not allowed, ``model.txt`` names it.
-    """
+    """Write ``predictions.csv`` (``ID,Label``) to a new folder of ``evaluations/``, beside a link to the checkpoint."""
     val = "unknown" if val_accuracy is None else f"{val_accuracy:.4f}"
     folder = (root or run_dir()) / "evaluations" / f"{experiment}_val_acc_{val}_{datetime.now():%Y%m%d-%H%M%S-%f}"
     rows = [f"{i},{label}" for i, label in zip(ids.tolist(), labels.tolist(), strict=True)]
     write_text(folder / "predictions.csv", "\n".join(["ID,Label", *rows]) + "\n")
     try:
         os.symlink(os.path.relpath(checkpoint, folder), folder / "model.pt")
-    except OSError:
+    except OSError:  # links are not allowed here
         write_text(folder / "model.txt", f"{checkpoint}\n")
     return folder / "predictions.csv"

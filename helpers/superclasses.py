@@ -1,7 +1,5 @@
 """The 20 superclasses of CIFAR-100: five classes each, as the official files group them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

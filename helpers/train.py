@@ -1,7 +1,5 @@
 """Training: one configuration, one `fit`, one `evaluate`, one `History`."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,9 +52,7 @@ class _Engine:
         self.scheduler = make_scheduler(self.optimizer, config, total_steps)
         self.precision = resolve_precision(config.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
-        self.batch_norm = distributed.BatchNormMerge(self.model)
-        self.parts = {"model": self.model, "optimizer": self.optimizer, "scheduler": self.scheduler,
-                      "scaler": self.scaler}
+        self.parts = dict(model=self.model, optimizer=self.optimizer, scheduler=self.scheduler, scaler=self.scaler)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,11 +62,10 @@ class _Engine:
         """
         images = images.to(self.device, non_blocking=True).contiguous(memory_format=self.layout)
         labels = labels.to(self.device, non_blocking=True)
-        with self.batch_norm:
+        with distributed.merge_batch_norm(self.model):
             loss, correct = self._backward(images, labels)
         distributed.average_gradients(self.model, len(images))
-        if self.config.clip_norm or self.config.clip_value:
-            self.scaler.unscale_(self.optimizer)
+        self.scaler.unscale_(self.optimizer)
         if self.config.clip_value:
             nn.utils.clip_grad_value_(self.model.parameters(), self.config.clip_value)
         if self.config.clip_norm:
@@ -103,21 +98,14 @@ class _Engine:
         states = {name: part.state_dict() for name, part in self.parts.items()}
         return {**states, "rng": rng_state(), "total_steps": self.total_steps}
 
-    def lr_and_momentum(self) -> dict:
-        group = self.optimizer.param_groups[0]
-        return {"lr": group["lr"], "momentum": group["betas"][0] if "betas" in group else group["momentum"]}
-
 
 def _train_epoch(engine: _Engine, batches, bar) -> dict:
-    """One pass; metrics leave the device once, at its end, which waits until the device has finished its work.
-
-    Raises `DivergedError` at a NaN or infinite loss.
-    """
+    """One pass, or `DivergedError`; metrics leave the device once, at its end, which waits until its work is done."""
+    group, steps, started = engine.optimizer.param_groups[0], [], time.perf_counter()
+    momentum = group["betas"][0] if "betas" in group else group["momentum"]
     engine.model.train()
-    steps = []
     for images, labels in batches:
-        lr = engine.optimizer.param_groups[0]["lr"]
-        steps.append((lr, *engine.step(images, labels), len(images)))
+        steps.append((group["lr"], *engine.step(images, labels), len(images)))
         bar.update()
     rates, losses, corrects, counts = zip(*steps, strict=True)
     counts = torch.tensor(counts, device=engine.device)
@@ -127,15 +115,13 @@ def _train_epoch(engine: _Engine, batches, bar) -> dict:
         step = int((~loss_sums.isfinite()).nonzero()[0])
         raise DivergedError(f"loss is {(loss_sums / counts)[step].item()} at step {step} of this epoch with lr "
                             f"{rates[step]:.3g}: lower max_lr, lengthen the warm-up (pct_start), or set clip_norm")
-    images = counts.sum()
-    return {"train_loss": float(loss_sums.sum() / images), "train_accuracy": float(correct_sums.sum() / images)}
+    loss, accuracy = (float(part.sum() / counts.sum()) for part in (loss_sums, correct_sums))
+    return {"train_loss": loss, "train_accuracy": accuracy, "lr": rates[0], "momentum": momentum,
+            "seconds": time.perf_counter() - started}
 
 
 def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, precision: str = "auto") -> dict:
-    """Mean cross-entropy (no smoothing), accuracy and top-5 accuracy over all batches, in eval mode.
-
-    Returns ``{"loss", "accuracy", "top5_accuracy"}``, averaged by sample; the model's mode is restored.
-    """
+    """``loss`` (cross-entropy, no smoothing), ``accuracy`` and ``top5_accuracy`` in eval mode, means over samples."""
     device = device or next(model.parameters()).device
     precision, totals = resolve_precision(precision, device), torch.zeros(4, device=device)
     with evaluating(model):
@@ -163,11 +149,9 @@ def _resume(engine: _Engine, path: Path, config: TrainConfig) -> History:
     if differing:
         raise ValueError(f"{path} was written by another configuration ({'; '.join(differing)}); "
                          "use that one, or another checkpoint path")
+    load_weights(engine.model, state["model"], path)  # says which tensors do not fit
     for name, part in engine.parts.items():
-        if name == "model":
-            load_weights(part, state[name], path)
-        else:
-            part.load_state_dict(state[name])
+        part.load_state_dict(state[name])
     restore_rng_state(state["rng"])
     return History(state["history"])
 
@@ -179,8 +163,8 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     `data` is a pair (train, val) of iterables of ``(images, labels)`` that have a length, `make_loaders`' or plain
     ``DataLoader`` s; `val` may be None. After Ctrl-C the finished epochs are returned, with `stopped` set.
     The full state goes to `checkpoint`, a path or `RunFolder`, after every epoch; with ``resume=True`` the newest one
-    there is continued. Bit for bit on the CPU: except when a plain ``DataLoader`` without workers draws from a
-    generator of its own, as albumentations does, or kernels do not repeat (depthwise in bf16 on some CPUs).
+    there is continued: bit for bit on the CPU, unless a plain ``DataLoader`` without workers draws from a generator
+    of its own, as albumentations does, or kernels do not repeat (depthwise in bf16 on some CPUs).
     """
     device = device or get_device()
     batches, val_batches = data
@@ -198,15 +182,13 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         for epoch in range(first, config.num_epochs):
             if hasattr(batches, "set_epoch"):
                 batches.set_epoch(epoch)
-            started, rates = time.perf_counter(), engine.lr_and_momentum()
-            row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar), **rates,
-                   "seconds": time.perf_counter() - started}
+            row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar)}
             if val_batches is not None:
                 val = evaluate(model, val_batches, device=device, precision=engine.precision)
                 row |= {"val_loss": val["loss"], "val_accuracy": val["accuracy"]}
             history.epochs.append(row)
-            shown = "val_accuracy" if val_batches is not None else "train_accuracy"
-            bar.set_postfix(loss=f"{row['train_loss']:.3f}", **{shown: f"{row[shown]:.3f}"}, lr=f"{row['lr']:.3g}")
+            shown = [name for name in ("train_loss", "train_accuracy", "val_accuracy", "lr") if name in row]
+            bar.set_postfix({name: f"{row[name]:.3g}" for name in shown})
             if store and distributed.rank() == 0:
                 store.save(engine.state() | {"history": history.epochs, "config": asdict(config)})
     except KeyboardInterrupt:

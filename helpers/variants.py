@@ -1,9 +1,13 @@
 """What `CustomResNet` is compared with: float images (N, 3, 32, 32), or another size → logits (N, num_classes)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
+
+
+def conv_bn(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1) -> list:
+    """A convolution that keeps the size of the map at stride 1, and batch norm."""
+    return [nn.Conv2d(inputs, outputs, size, stride, size // 2 * dilation, dilation, groups, bias=False),
+            nn.BatchNorm2d(outputs)]
 
 
 class BasicBlock(nn.Module):
@@ -19,18 +23,16 @@ class BasicBlock(nn.Module):
         from torchvision.ops import SqueezeExcitation, StochasticDepth
 
         super().__init__()
-
-        def conv(inputs: int, size: int, stride: int) -> list[nn.Module]:
-            return [nn.Conv2d(inputs, out_channels, size, stride, size // 2, bias=False), nn.BatchNorm2d(out_channels)]
-
-        body = [*conv(in_channels, kernel_size, stride), nn.ReLU(), *conv(out_channels, kernel_size, 1)]
+        body = [*conv_bn(in_channels, out_channels, kernel_size, stride), nn.ReLU(),
+                *conv_bn(out_channels, out_channels, kernel_size)]
         if squeeze:
             body.append(SqueezeExcitation(out_channels, max(1, out_channels // squeeze)))
         if drop_probability:
             body.append(StochasticDepth(drop_probability, mode="row"))
         self.body = nn.Sequential(*body)
-        same = stride == 1 and in_channels == out_channels
-        self.skip = nn.Identity() if same else nn.Sequential(*conv(in_channels, skip_kernel_size, stride))
+        self.skip = nn.Identity()
+        if stride > 1 or in_channels != out_channels:
+            self.skip = nn.Sequential(*conv_bn(in_channels, out_channels, skip_kernel_size, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.skip(x) + self.body(x))
@@ -53,8 +55,7 @@ class ResNet(nn.Module):
         kernels, skips = ([k] * len(blocks) if isinstance(k, int) else list(k) for k in (kernel_size, skip_kernel_size))
         side = 32 // 2 ** (len(blocks) - 1)
         _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size, side)
-        self.stem = nn.Sequential(nn.Conv2d(3, channels[0], 3, padding=1, bias=False),
-                                  nn.BatchNorm2d(channels[0]), nn.ReLU())
+        self.stem = nn.Sequential(*conv_bn(3, channels[0]), nn.ReLU())
         stages, in_channels = [], channels[0]
         for stage, (count, out_channels) in enumerate(zip(blocks, channels, strict=True)):
             for block in range(count):
@@ -115,14 +116,12 @@ class DepthwiseDilatedNet(nn.Module):
 
     def __init__(self, num_classes: int = 10, width: int = 32):
         super().__init__()
-        layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-        inputs = width
-        for factor, stride, dilation in ((2, 1, 1), (2, 1, 2), (4, 2, 1), (4, 1, 1), (4, 1, 2), (8, 2, 1), (8, 1, 1),
-                                         (8, 1, 2)):
+        layers, inputs = [*conv_bn(3, width), nn.ReLU()], width
+        for factor, stride, dilation in (
+                (2, 1, 1), (2, 1, 2), (4, 2, 1), (4, 1, 1), (4, 1, 2), (8, 2, 1), (8, 1, 1), (8, 1, 2)):
             outputs = factor * width
-            layers += [nn.Conv2d(inputs, inputs, 3, stride, dilation, dilation, groups=inputs, bias=False),
-                       nn.BatchNorm2d(inputs), nn.ReLU(),
-                       nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [*conv_bn(inputs, inputs, 3, stride, dilation, groups=inputs), nn.ReLU(),
+                       *conv_bn(inputs, outputs, 1), nn.ReLU()]
             inputs = outputs
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, num_classes))

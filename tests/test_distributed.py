@@ -135,7 +135,7 @@ def check_batch_norm(rank):
     batches = [torch.randn(6, 3, 4, 4, generator=torch.Generator().manual_seed(i)) * i + i for i in range(5)]
     layers = [nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3, momentum=0.3)) for _ in range(2)]
     for steps in ([slice(0, 4), slice(4, 5)], [slice(0, 5), slice(5, 5)]):
-        with distributed.BatchNormMerge(layers[0]):
+        with distributed.merge_batch_norm(layers[0]):
             for batch in batches[steps[rank]]:
                 layers[0](batch)
         for batch in batches:

@@ -62,10 +62,11 @@ def lines_of_code(path):
     return len(code - docs)
 
 
-def test_the_package_does_not_grow():
-    """The aim is 1,900 lines in all. It is missed: both bounds may only be lowered."""
-    assert sum(path.read_text().count("\n") for path in MODULES) <= 2667
-    assert sum(lines_of_code(path) for path in MODULES) <= 1786
+@pytest.mark.parametrize("files, lines, code", [("*.py", 2143, 1443), ("script/*.py", 421, 309)])
+def test_the_package_does_not_grow(files, lines, code):
+    """What the notebooks share, and script mode. The aim is 1,900 lines for both; all bounds may only be lowered."""
+    assert sum(path.read_text().count("\n") for path in HELPERS.glob(files)) <= lines
+    assert sum(lines_of_code(path) for path in HELPERS.glob(files)) <= code
 
 
 def test_torchvision_imports_in_a_fresh_process():

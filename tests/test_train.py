@@ -174,7 +174,7 @@ def test_bf16_trains_close_to_float32():
 @pytest.mark.parametrize("capability, chosen", [((7, 5), "fp16"), ((6, 1), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
 def test_precision_by_gpu(monkeypatch, capability, chosen):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert env.choose_precision(torch.device("cuda")) == chosen
+    assert env.resolve_precision("auto", torch.device("cuda")) == chosen
     assert train.resolve_precision("float32", torch.device("cuda")) == "float32"
 
 
