@@ -30,6 +30,7 @@ class BatchAugment:
 
     padding: int = 4  # pixels on each side before the crop; a mirror image without the edge (BORDER_REFLECT_101)
     flip: bool = True  # horizontally, with probability one half
+    alternate: bool = False  # instead: half of the images in one epoch, the other half in the next (the loader knows)
     cutout: int = 8  # side of the square in pixels; 0 for none
 
     def __post_init__(self):
@@ -64,8 +65,10 @@ class BatchAugment:
             out = torch.where(hole, fill.round().to(out.dtype).view(1, -1, 1, 1), out)
         return out
 
-    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
-        return self.apply(images, self.draw(len(images), images.shape[-1], generator), fill)
+    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor, flip: Tensor | None = None) -> Tensor:
+        """Draw and apply; `flip` (N,), if given, says which images are flipped."""
+        draws = self.draw(len(images), images.shape[-1], generator)
+        return self.apply(images, draws if flip is None else draws._replace(flip=flip), fill)
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ BATCH_AUGMENTS = {
     "flip": BatchAugment(padding=0, cutout=0),
     "crop_flip": BatchAugment(cutout=0),
     "crop_flip_cutout": BatchAugment(),
+    "shift_alternating_flip": BatchAugment(padding=2, alternate=True, cutout=0),
+    "crop_alternating_flip_cutout": BatchAugment(alternate=True, cutout=12),
     **{f"crop_flip_{name}": TransformAugment(name)
        for name in ("erasing", "jitter", "rotation", "perspective", "randaugment")},
     "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing", BatchAugment(padding=0, cutout=0)),

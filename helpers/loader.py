@@ -38,6 +38,8 @@ class MemoryLoader:
         self._images = self.data.images.contiguous(memory_format=torch.channels_last)
         mean, std = (s.to(self._images.device, torch.float32).view(3, 1, 1) * 255 for s in self.statistics)
         self._mean, self._scale = mean, 1 / std
+        coins = torch.Generator(self._images.device).manual_seed(self.seed)
+        self._flips = torch.rand(len(self.data), generator=coins, device=coins.device) < 0.5
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -54,16 +56,19 @@ class MemoryLoader:
         order = (torch.randperm(count, generator=generator, device=device) if self.shuffle else
                  torch.arange(count, device=device))
         for rows in order.split(self.batch_size):
-            images, labels = self._prepare(self._images[rows], generator), self.data.labels[rows]
+            images, labels = self._prepare(rows, generator), self.data.labels[rows]
             if self.mix is not None:
                 images, labels = self.mix(images, labels, generator)
             mine = distributed.share(len(labels), self.part)
             yield images[mine], labels[mine]
 
-    def _prepare(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """uint8 batch → augmented, normalized, resized float32 batch."""
+    def _prepare(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Rows of the data → augmented, normalized, resized float32 batch."""
+        images = self._images[rows]
         if self.augment is not None:
-            images = self.augment(images, generator, fill=self._mean.flatten())
+            alternate = getattr(self.augment, "alternate", False)
+            flip = {"flip": self._flips[rows] ^ bool(self.epoch % 2)} if alternate else {}
+            images = self.augment(images, generator, fill=self._mean.flatten(), **flip)
         images = (images.float() - self._mean) * self._scale
         if self.image_size != images.shape[-1]:
             images = F.interpolate(images, size=self.image_size, mode="bilinear", antialias=True)

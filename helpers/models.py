@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.env import look_up
+from helpers.fast import WhitenedNet
 from helpers.variants import DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 
@@ -64,6 +65,9 @@ MODELS = {
     "resnet18": partial(torchvision_resnet, "resnet18"),
     "resnet34": partial(torchvision_resnet, "resnet34"),
     "depthwise_dilated": DepthwiseDilatedNet,
+    "whitened_net": WhitenedNet,
+    "whitened_net_small_passes": partial(WhitenedNet, norm_momentum=0.06),
+    "whitened_net_large": partial(WhitenedNet, widths=(128, 384, 512), depth=3),
 }
 
 

@@ -14,16 +14,23 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from helpers.env import look_up
+from helpers.fast import Muon
 
 
-def _sgd(parameters, config):
-    return torch.optim.SGD(parameters, lr=config.max_lr, momentum=config.momentum,
+def _sgd(model, config):
+    return torch.optim.SGD(model.parameters(), lr=config.max_lr, momentum=config.momentum,
                            nesterov=config.nesterov and config.momentum > 0, weight_decay=config.weight_decay)
 
 
-def _adam(parameters, config):
-    return torch.optim.Adam(parameters, lr=config.max_lr, betas=(config.momentum, 0.999),
+def _adam(model, config):
+    return torch.optim.Adam(model.parameters(), lr=config.max_lr, betas=(config.momentum, 0.999),
                             weight_decay=config.weight_decay)
+
+
+def _muon(model, config):
+    if not hasattr(model, "parameter_groups"):
+        raise ValueError(f"optimizer 'muon' does not know {type(model).__name__}: it is for model 'whitened_net'")
+    return Muon(model.parameter_groups(config.max_lr, config.batch_size))
 
 
 def _one_cycle(optimizer, config, total_steps):
@@ -40,23 +47,36 @@ def _cosine_warm_restarts(optimizer, config, total_steps):
     return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=max(1, first), T_mult=2)
 
 
-OPTIMIZERS = {"sgd": _sgd, "adam": _adam}
+def _linear(optimizer, config, total_steps):
+    ends = [group.get("until", 1.0) * total_steps for group in optimizer.param_groups]
+    return lr_scheduler.LambdaLR(optimizer, [lambda step, end=end: max(0.0, 1 - step / end) for end in ends])
+
+
+OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "muon": _muon}
 SCHEDULERS = {
     "one_cycle": _one_cycle,
     "cosine": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps),
     "cosine_warm_restarts": _cosine_warm_restarts,
+    "linear": _linear,
     "constant": lambda optimizer, config, total_steps: lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0),
 }
 
 
 def make_optimizer(model: nn.Module, config) -> torch.optim.Optimizer:
     """The optimizer that a `TrainConfig` names, at its `max_lr`. ``"sgd"`` is Nesterov's variant."""
-    return look_up(OPTIMIZERS, config.optimizer, "optimizer")(model.parameters(), config)
+    return look_up(OPTIMIZERS, config.optimizer, "optimizer")(model, config)
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, config, total_steps: int) -> lr_scheduler.LRScheduler:
     """The schedule that a `TrainConfig` names, stepped once after each of `total_steps` optimizer updates."""
     return look_up(SCHEDULERS, config.scheduler, "scheduler")(optimizer, config, total_steps)
+
+
+def freeze_finished(optimizer: torch.optim.Optimizer, progress: float) -> None:
+    """Spare the gradients of groups that learn only `until` a share of the run, of which `progress` (0 … 1) is over."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group.get("until", 1.0) < 1 else ():
+            parameter.requires_grad_(progress < group["until"])
 
 
 class RangeTest(NamedTuple):

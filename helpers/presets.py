@@ -1,9 +1,22 @@
 """Recipes by name: those of the systems that the series grew out of, and its own best."""
 
+from dataclasses import replace
+
 from helpers.config import TrainConfig
 from helpers.env import look_up
 
+# K. Jordan's recipe for a large GPU, as it stands; `fast` is the same with less arithmetic, for small machines.
+_JORDAN = TrainConfig(
+    model="whitened_net", num_epochs=8, batch_size=2000, micro_batch_size=2000, optimizer="muon", max_lr=0.24,
+    scheduler="linear", label_smoothing=0.2, augment="shift_alternating_flip")
+
 PRESETS = {
+    "jordan": _JORDAN,
+    "fast": replace(_JORDAN, model="whitened_net_small_passes", micro_batch_size=250,
+                    image_sizes=((0, 24), (4, 28), (6, 32))),
+    # His larger network and longer run, for a GPU; its result has not been measured here.
+    "fast96": replace(_JORDAN, model="whitened_net_large", num_epochs=40, batch_size=1000, micro_batch_size=1000,
+                      max_lr=0.17, augment="crop_alternating_flip_cutout"),
     # The reference recipe at full size: the network of notebook 03, trained as in notebook 05.
     "best": TrainConfig(),
     # Custom ResNet with Adam and one cycle, batch 256; its max_lr came from a range test and is not recorded.

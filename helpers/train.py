@@ -13,7 +13,7 @@ from helpers.checkpoints import CheckpointFile, load_checkpoint, load_weights, r
 from helpers.config import TrainConfig
 from helpers.env import autocast, get_device, resolve_precision
 from helpers.models import evaluating
-from helpers.optim import make_optimizer, make_scheduler
+from helpers.optim import freeze_finished, make_optimizer, make_scheduler
 
 
 class DivergedError(RuntimeError):
@@ -172,6 +172,8 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
     engine = _Engine(model, config, config.num_epochs * len(batches), device)
     history = History()
+    if hasattr(model, "prepare"):  # a layer that is computed from images, not learned
+        model.prepare(next(iter(batches))[0].to(device))
     store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
     if resume and store and store.newest():
         history = _resume(engine, store.newest(), config)
@@ -182,6 +184,7 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         for epoch in range(first, config.num_epochs):
             if hasattr(batches, "set_epoch"):
                 batches.set_epoch(epoch)
+            freeze_finished(engine.optimizer, epoch / config.num_epochs)
             row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar)}
             if val_batches is not None:
                 val = evaluate(model, val_batches, device=device, precision=engine.precision)
@@ -195,4 +198,5 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
         history.stopped = f"interrupted in epoch {len(history.epochs) + 1} of {config.num_epochs}"
     finally:
         bar.close()
+        freeze_finished(engine.optimizer, 0.0)
     return history

@@ -119,11 +119,12 @@ def test_help_names_every_command(capsys):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_trains(runs, capsys, name):
-    assert main(["train", "--preset", name, "--num-epochs", "1", *TINY]) == 0
+    size = 16 if PRESETS[name].model.startswith("whitened") else 8  # it halves the map three times
+    assert main(["train", "--preset", name, "--num-epochs", "1", *TINY, "--image-sizes", f"0:{size}"]) == 0
     folder = only(runs, f"{name}/*")
     state, said = load_checkpoint(folder / "checkpoints" / "last.pt"), capsys.readouterr().out.splitlines()
     assert state["config"] == asdict(replace(
-        PRESETS[name], num_epochs=1, train_images=100, batch_size=32, micro_batch_size=32, image_sizes=((0, 8),),
+        PRESETS[name], num_epochs=1, train_images=100, batch_size=32, micro_batch_size=32, image_sizes=((0, size),),
         precision="float32"))
     assert json.loads((folder / "config.json").read_text())["model"] == PRESETS[name].model
     assert len(said) == 2 and said[0].startswith("stand-in data, not CIFAR, 100 images; ") and str(folder) in said[0]

@@ -10,7 +10,7 @@ from helpers import experiments
 from helpers.data import load_cifar, make_stand_in
 from helpers.predict import predict_logits
 from helpers.script import reference
-from helpers.script.bench import bench_table, run_bench
+from helpers.script.bench import speed_table
 from helpers.script.options import main
 from helpers.train import TrainConfig
 
@@ -33,12 +33,27 @@ def test_records_hold_the_form(path):
 
 def test_readme_holds_the_table_of_the_records():
     assert reference.results_table() in README
-    assert bench_table(experiments.load_record("bench")["rates"]) in README
+    assert speed_table(experiments.load_record("training_speed")["measured"]) in README
 
 
 def test_results_command_prints_the_table(capsys):
     assert main(["results"]) == 0
     assert capsys.readouterr().out.strip() == reference.results_table()
+
+
+def test_reference_trains_recipes_in_turn_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    recipes = {"one": replace(TINY, model="depthwise_dilated", precision="float32"),
+               "two": replace(TINY, model="depthwise_dilated", precision="float32", max_lr=0.1)}
+    first = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]
+    assert [[run["seed"] for run in record["runs"]] for record in first] == [[0, 3], [0, 3]]
+    assert first[1]["config"]["max_lr"] == 0.1 and first[0]["runs"][1]["changes"] == {"seed": 3}
+    with np.load(tmp_path / "records" / "two_test_logits.npz") as file:
+        share = (file["logits"].argmax(1) == load_cifar("cifar10", "test").labels.numpy()).mean()
+    assert share == pytest.approx(first[1]["runs"][0]["final"]["test_accuracy"], abs=0.011)
+    again = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]  # nothing to train
+    assert [record["runs"] for record in again] == [record["runs"] for record in first]
 
 
 def test_reference_record_is_the_reference_recipe():
@@ -92,15 +107,6 @@ def test_write_between_refuses_a_readme_without_marks():
     assert reference.write_between("<!-- a:begin -->\nold\n<!-- a:end -->", "a", "new").split("\n")[1] == "new"
     with pytest.raises(ValueError, match="begin"):
         reference.write_between("no marks", "a", "new")
-
-
-def test_bench_measures_all_four(monkeypatch):
-    import helpers.script.bench as bench
-
-    monkeypatch.setattr(bench, "CustomResNet", lambda: make_tiny(10))
-    rates = run_bench(make_stand_in("train", 256), steps=1, repeats=1, batch_size=64)
-    assert len(rates) == 4 and all(rate > 0 for values in rates.values() for rate in values)
-    assert bench_table(rates).count("|") == 20
 
 
 def test_bad_command_line_exits_with_two(capsys):

@@ -25,7 +25,8 @@ CONFIG = TrainConfig(num_epochs=2, batch_size=30, micro_batch_size=30, max_lr=0.
 
 def learning_rates(config, total_steps):
     """Learning rate at every step of a run, and after its last one."""
-    optimizer = make_optimizer(nn.Linear(1, 1), config)
+    model = make_model(config.model) if config.optimizer == "muon" else nn.Linear(1, 1)
+    optimizer = make_optimizer(model, config)
     scheduler, rates = make_scheduler(optimizer, config, total_steps), []
     for step in range(total_steps):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -54,7 +55,7 @@ def test_every_preset_builds_all_it_names(name):
     steps = config.num_epochs * -(-50_000 // config.batch_size)
     optimizer = make_optimizer(model, config)
     assert sum(p.numel() for g in optimizer.param_groups for p in g["params"]) == sum(
-        p.numel() for p in model.parameters())
+        p.numel() for p in model.parameters() if p.requires_grad)
     assert 0 < make_scheduler(optimizer, config, steps).get_last_lr()[0] <= config.max_lr
     make_batch_augment(config.augment), make_mix(config, classes)
 

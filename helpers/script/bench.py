@@ -1,111 +1,122 @@
-"""What the in-memory loader and low precision are worth: measured beside the plain way, in one run."""
+"""How fast the ways of training of this series run here, and how far each is from what the machine can do.
 
-from __future__ import annotations
+Each measurement is a process of its own, so that none inherits the memory or the warm caches of another, and the ways
+take turns, so that a machine that slows down slows all of them.
+"""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from dataclasses import replace
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
-from helpers.augment import AlbumentationsDataset, make_albumentations, seed_worker
-from helpers.data import ImageSet, channel_statistics
-from helpers.env import get_device
+from helpers.augment import AlbumentationsDataset, make_albumentations
+from helpers.config import TrainConfig
+from helpers.data import ImageSet, channel_statistics, load_cifar
+from helpers.env import PRECISIONS, get_device, resolve_precision
 from helpers.loader import make_loaders
-from helpers.models import CustomResNet
-from helpers.train import TrainConfig, fit
+from helpers.models import count_macs, make_model
+from helpers.presets import get_preset
+from helpers.runs import ROOT
+from helpers.script.reference import REFERENCE
+from helpers.train import fit
+
+EPOCH = 50_000  # images
+WAYS = {"plain way": TrainConfig(precision="float32", channels_last=False, micro_batch_size=512),
+        "core recipe": REFERENCE, "straight port": get_preset("jordan"), "fast recipe": get_preset("fast")}
 
 
-class _FirstBatches:
-    """The first `count` batches of a loader, with a length, so that `fit` takes it for an epoch."""
-
-    def __init__(self, batches: Iterable, count: int):
-        self.batches, self.count = batches, count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self):
-        for _, batch in zip(range(self.count), self.batches, strict=False):
-            yield batch
-
-
-def plain_loader(data: ImageSet, batch_size: int, num_workers: int = 0) -> DataLoader:
+def plain_loader(data: ImageSet, batch_size: int) -> DataLoader:
     """The loader of most tutorials: one image at a time through albumentations, collated by a ``DataLoader``."""
     transform = make_albumentations("crop_flip_cutout", *channel_statistics(data.images))
-    return DataLoader(AlbumentationsDataset(data, transform), batch_size, shuffle=True, num_workers=num_workers,
-                      worker_init_fn=seed_worker)
+    return DataLoader(AlbumentationsDataset(data, transform), batch_size, shuffle=True)
 
 
-def plain_steps(batches, config: TrainConfig, device: torch.device) -> None:
-    """The loop of most tutorials: float32, NCHW, ``loss.item()`` after every step."""
-    model = CustomResNet().to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    for images, labels in batches:
-        optimizer.zero_grad()
-        loss = criterion(model(images.to(device)), labels.to(device))
-        loss.backward()
-        optimizer.step()
-        loss.item()
+def measure_ceiling(precision: str, device: torch.device, size: int = 2048, seconds: float = 2.0) -> float:
+    """Operations per second of a matrix product (size, size) · (size, size): the median over `seconds`."""
+    a, b = (torch.randn(size, size, device=device).to(PRECISIONS[precision] or torch.float32) for _ in range(2))
+    rates, begun = [], time.perf_counter()
+    while len(rates) < 4 or time.perf_counter() - begun < seconds:
+        started = time.perf_counter()
+        (a @ b)[0, 0].item()  # waits for the device
+        rates.append(2 * size**3 / (time.perf_counter() - started))
+    return statistics.median(rates[1:])
 
 
-def _rate(run: Callable[[], None], images: int) -> float:
-    """Images per second of one call; the device is synchronized before the clock is read."""
-    started = time.perf_counter()
-    run()
+def epochs_by_size(config: TrainConfig) -> Counter:
+    """How many epochs a recipe trains at each image size, in pixels."""
+    return Counter(([32] + [size for first, size in config.image_sizes if first <= epoch])[-1]
+                   for epoch in range(config.num_epochs))
+
+
+def peak_memory() -> float:
+    """Largest memory of this process so far, in MB: on the GPU if there is one."""
     if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return images / (time.perf_counter() - started)
+        return torch.cuda.max_memory_allocated() / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def run_bench(train: ImageSet, *, steps: int = 4, repeats: int = 3, batch_size: int = 512) -> dict[str, list[float]]:
-    """Images per second of four things, `repeats` times in turn so that a drifting machine hurts all alike.
+def measure(way: str, steps: int) -> dict:
+    """One measurement of a way of `WAYS`: `steps` updates at each of its image sizes, after as many to warm up.
 
     Returns
     -------
     dict
-        ``"augment, plain"`` (2,000 images), ``"augment, ours"`` (all images), ``"train, plain"`` and
-        ``"train, ours"`` (`steps` updates of `CustomResNet` at `batch_size`), each a list of rates. The first
-        call of each is a warm-up and is not counted.
+        ``seconds_per_epoch`` (of 50,000 images, averaged over the recipe's epochs), ``images_per_second``,
+        ``operations_per_image`` (two a multiply-accumulate, once forward and twice backward), ``fraction`` of the
+        operations per second of a matrix product in the same precision, and ``peak_memory_mb``.
     """
-    device, config = get_device(), TrainConfig(num_epochs=1, batch_size=batch_size, scheduler="constant", max_lr=0.01)
-    ours = make_loaders(train, None, config, device).train
-    few = train.subset(torch.arange(min(2000, len(train))))
-    plain = plain_loader(train, batch_size)
-    count = min(steps, len(ours))
-
-    def exhaust(batches) -> None:
-        for _ in batches:
-            pass
-
-    tasks = {
-        "augment, plain": (lambda: exhaust(plain_loader(few, batch_size)), len(few)),
-        "augment, ours": (lambda: exhaust(ours), len(train)),
-        "train, plain": (lambda: plain_steps(_FirstBatches(plain, count), config, device), count * batch_size),
-        "train, ours": (lambda: fit(CustomResNet(), (_FirstBatches(ours, count), None), config, device=device,
-                                    progress=False), count * batch_size),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in tasks}
-    for repeat in range(repeats + 1):
-        for name, (task, images) in tasks.items():
-            rate = _rate(task, min(images, len(train)))
-            if repeat:
-                rates[name].append(rate)
-    return rates
+    if way not in WAYS:
+        raise ValueError(f"unknown way {way!r}: choose from {sorted(WAYS)}")
+    device, config, seconds, operations = get_device(), WAYS[way], 0.0, 0.0
+    train = load_cifar("cifar10", "train")
+    train = train.first(min(len(train), steps * config.batch_size))
+    for size, epochs in epochs_by_size(config).items():
+        recipe = replace(config, num_epochs=2, scheduler="constant", image_sizes=((0, size),))
+        batches = plain_loader(train, recipe.batch_size) if way == "plain way" else make_loaders(
+            train, None, recipe, device).train
+        model = make_model(recipe.model)
+        share = epochs / config.num_epochs
+        operations += share * 6 * sum(count_macs(model, (3, size, size)).values())
+        history = fit(model, (batches, None), recipe, device=device, progress=False)
+        seconds += share * EPOCH / len(train) * history.last["seconds"]
+    top = measure_ceiling(resolve_precision(config.precision, device), device)
+    return {"seconds_per_epoch": seconds, "images_per_second": EPOCH / seconds, "operations_per_image": operations,
+            "fraction": operations * EPOCH / seconds / top, "peak_memory_mb": peak_memory()}
 
 
-def bench_table(rates: dict[str, list[float]]) -> str:
-    """Markdown: median images per second of the plain way and ours, and the ratio of the medians."""
-    rows = ["| images per second, median (min–max) | plain way | this series | ratio |", "|---|---|---|---|"]
-    labels = {"augment": "augmentation alone", "train": "training steps of `CustomResNet`, batch 512"}
-    for kind, label in labels.items():
-        cells, medians = [], []
-        for way in ("plain", "ours"):
-            values = rates[f"{kind}, {way}"]
-            medians.append(statistics.median(values))
-            cells.append(f"{medians[-1]:,.0f} ({min(values):,.0f}–{max(values):,.0f})")
-        rows.append(f"| {label} | {cells[0]} | {cells[1]} | {medians[1] / medians[0]:.1f} × |")
+def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
+    """All of `WAYS` in turn, `repeats` times, each in a process of its own."""
+    found: dict[str, list[dict]] = {way: [] for way in WAYS}
+    for _ in range(repeats):
+        for way, results in found.items():
+            done = subprocess.run([sys.executable, "-m", "helpers.script.bench", way, str(steps)], capture_output=True,
+                                  text=True, cwd=ROOT)
+            if done.returncode:
+                raise ValueError(f"measuring the {way} failed: {done.stderr.strip().splitlines()[-1]}")
+            results.append(json.loads(done.stdout.splitlines()[-1]))
+    return found
+
+
+def speed_table(found: dict[str, list[dict]]) -> str:
+    """Markdown: the medians over the repeats, with the smallest and largest seconds per epoch."""
+    rows = ["| | seconds an epoch, median (min–max) | images a second | million operations an image "
+            "| share of the ceiling | peak memory |", "|---|---|---|---|---|---|"]
+    for way, runs in found.items():
+        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        low, high = (pick(run["seconds_per_epoch"] for run in runs) for pick in (min, max))
+        rows.append(f"| {way} | {middle['seconds_per_epoch']:,.0f} ({low:,.0f}–{high:,.0f}) "
+                    f"| {middle['images_per_second']:,.0f} | {middle['operations_per_image'] / 1e6:,.0f} "
+                    f"| {middle['fraction']:.0%} | {middle['peak_memory_mb'] / 1e3:.1f} GB |")
     return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))

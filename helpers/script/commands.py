@@ -17,8 +17,8 @@ from helpers.optim import lr_range_test as range_test
 from helpers.predict import confidences
 from helpers.presets import get_preset
 from helpers.runs import ROOT, RunFolder, find_checkpoint, load_model, new_folder
-from helpers.script.bench import bench_table, run_bench
-from helpers.script.reference import results_table, run_reference, write_between
+from helpers.script.bench import run_speed, speed_table
+from helpers.script.reference import REFERENCE, results_table, run_reference, write_between
 from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.train import evaluate as measure
 from helpers.train import fit
@@ -119,23 +119,25 @@ def lr_range_test(arguments) -> None:
 
 def bench(arguments) -> None:
     images = load_cifar("cifar10", "train")
-    print(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about two minutes on two cores")
-    rates = run_bench(images, steps=arguments.steps, repeats=arguments.repeats)
-    record = new_record("bench", images, TrainConfig(num_epochs=1), rates=rates)
-    print(bench_table(rates))
+    say(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about ten minutes on two cores")
+    measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
+    record = new_record("training_speed", images, TrainConfig(), measured=measured)
+    print(speed_table(measured))
     print(f"record: {save_record(record, reader=not arguments.write).name}")
 
 
 def reference(arguments) -> None:
-    path = run_reference(arguments.seeds)
-    print(f"wrote {path.name}; copy it to figures/records/ to make it the series' reference")
+    recipes = dict(("custom_resnet", REFERENCE) if name == "best" else (name, get_preset(name))
+                   for name in arguments.preset)
+    names = ", ".join(path.name for path in run_reference(recipes, arguments.seeds))
+    print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
 
 
 def results(arguments) -> None:
     table = results_table()
     if arguments.write:
-        readme, record = ROOT / "README.md", load_record("bench")
+        readme, record = ROOT / "README.md", load_record("training_speed")
         where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
         text = write_between(readme.read_text(), "results", table)
-        readme.write_text(write_between(text, "bench", f"{bench_table(record['rates'])}\n\n{where}"))
+        readme.write_text(write_between(text, "bench", f"{speed_table(record['measured'])}\n\n{where}"))
     print(table)

@@ -1,0 +1,59 @@
+"""The speed suite counts operations and shares as it says, and its table says what was measured."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.config import TrainConfig
+from helpers.models import count_macs, make_model
+from helpers.script import bench
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_epochs_by_image_size_by_a_slow_loop():
+    for sizes in ((), ((0, 24), (4, 28), (6, 32)), ((2, 16), (5, 24)), ((0, 24), (3, 32), (5, 24))):
+        config = TrainConfig(num_epochs=8, image_sizes=sizes)
+        counted = {}
+        for epoch in range(8):
+            size = 32
+            for first, pixels in sizes:
+                size = pixels if epoch >= first else size
+            counted[size] = counted.get(size, 0) + 1
+        assert bench.epochs_by_size(config) == counted
+
+
+def test_ceiling_is_the_rate_of_a_matrix_product(monkeypatch):
+    clock = iter(range(100))  # each look at the clock is a second later, so that a product takes one
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(clock)))
+    assert bench.measure_ceiling("float32", torch.device("cpu"), size=8, seconds=1.0) == 2 * 8**3
+
+
+def test_one_measurement_in_a_process_of_its_own():
+    done = subprocess.run([sys.executable, "-m", "helpers.script.bench", "fast recipe", "1"], capture_output=True,
+                          text=True, cwd=ROOT, env={**os.environ, "CIFAR_PROFILE": "smoke"})
+    found = json.loads(done.stdout.splitlines()[-1])
+    shares = {24: 0.5, 28: 0.25, 32: 0.25}
+    net = make_model("whitened_net")
+    operations = sum(6 * share * sum(count_macs(net, (3, size, size)).values()) for size, share in shares.items())
+    assert found["operations_per_image"] == pytest.approx(operations)
+    assert found["images_per_second"] * found["seconds_per_epoch"] == pytest.approx(50_000)
+    assert 0 < found["fraction"] < 2
+    assert 50 < found["peak_memory_mb"] < 64_000
+
+
+def test_unknown_way():
+    with pytest.raises(ValueError, match="unknown way 'slow': choose from .*fast recipe"):
+        bench.measure("slow", 1)
+
+
+def test_table_holds_medians_and_spread():
+    runs = [{"images_per_second": 50_000 / s, "seconds_per_epoch": s, "operations_per_image": 3e8,
+             "fraction": 0.25, "peak_memory_mb": 1500.0} for s in (30.0, 10.0, 20.0)]
+    row = bench.speed_table({"fast recipe": runs}).splitlines()[-1]
+    assert row == "| fast recipe | 20 (10–30) | 2,500 | 300 | 25% | 1.5 GB |"
