@@ -94,7 +94,7 @@ def normalize(notebook) -> None:
 
 def _is_progress(output) -> bool:
     text = output.get("text", "")
-    return output.get("name") == "stderr" and (not text.strip() or bool(re.search(r"\r|\d+%\|", text)))
+    return output.get("name") == "stderr" and (not text.strip() or bool(re.search(r"\r|\d+%\||^USDT:", text)))
 
 
 def execute(path: Path, folder: Path) -> str:
