@@ -85,6 +85,7 @@ def test_committed_outputs_are_a_clean_run_on_real_data(path):
 def test_normalize_drops_progress_and_paths():
     cell = nbformat.v4.new_code_cell("1", outputs=[
         nbformat.v4.new_output("stream", name="stderr", text=" 10%|█  | 1/10\r"),
+        nbformat.v4.new_output("stream", name="stderr", text="USDT:2026-11-21 1:1 Handler.cpp:52] profiler_start\n"),
         nbformat.v4.new_output("stream", name="stdout", text=f"wrote {ROOT}/runs/a.png\n")])
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}})
     execute.normalize(notebook)
