@@ -100,7 +100,7 @@ def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
             done = subprocess.run([sys.executable, "-m", "helpers.script.bench", way, str(steps)], capture_output=True,
                                   text=True, cwd=ROOT)
             if done.returncode:
-                raise ValueError(f"measuring the {way} failed: {done.stderr.strip().splitlines()[-1]}")
+                raise ValueError(f"python -m helpers.script.bench {way!r} {steps} failed: {done.stderr.strip()[-300:]}")
             results.append(json.loads(done.stdout.splitlines()[-1]))
     return found
 
