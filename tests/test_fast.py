@@ -141,10 +141,9 @@ def test_the_records_are_the_recipes_side_by_side():
     for name, record in records.items():
         assert TrainConfig(**record["config"]) == get_preset(name) and record["data"]["train_images"] == 50_000
     jordan, fast = records.values()
-    assert len(fast["runs"]) >= 3 and jordan["device"] == fast["device"] and jordan["versions"] == fast["versions"]
-    mean = {name: sum(run["seconds"] for run in record["runs"]) / len(record["runs"])
-            for name, record in records.items()}
-    assert mean["fast"] < 0.65 * mean["jordan"]
+    assert len(fast["runs"]) >= 3 <= len(jordan["runs"]) and jordan["device"] == fast["device"] and jordan["versions"] == fast["versions"]
+    seconds = {name: [run["seconds"] for run in record["runs"]] for name, record in records.items()}
+    assert max(seconds["fast"]) < 0.6 * min(seconds["jordan"])  # the slowest against the fastest
     assert all(run["final"]["tta_test_accuracy"] > 0.93 for record in records.values() for run in record["runs"])
 
 
