@@ -17,10 +17,10 @@ def _batch_norm(channels: int, momentum: float) -> nn.BatchNorm2d:
 class ConvGroup(nn.Module):
     """A convolution with pooling, then `depth` − 1 at the smaller size; around more than one of these goes a skip.
 
-    Each convolution begins as the identity on the channels it gets.
+    Convolutions begin as the identity. With `trim`, odd maps first lose their last row and column, which pooling drops.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, depth: int, norm_momentum: float):
+    def __init__(self, in_channels: int, out_channels: int, depth: int, norm_momentum: float, trim: bool = False):
         super().__init__()
 
         def conv(inputs: int, *pool: nn.Module) -> list[nn.Module]:
@@ -30,30 +30,30 @@ class ConvGroup(nn.Module):
 
         self.first = nn.Sequential(*conv(in_channels, nn.MaxPool2d(2)))
         self.rest = nn.Sequential(*[layer for _ in range(depth - 1) for layer in conv(out_channels)][:-1])
-        self.skip = depth > 2
+        self.skip, self.trim = depth > 2, trim
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.first(x)
+        odd = x.shape[-1] % 2 if self.trim else 0
+        x = self.first(nn.functional.pad(x, (0, -odd, 0, -odd)) if odd else x)
         return nn.functional.gelu(self.rest(x) + x if self.skip else self.rest(x))
 
 
 class WhitenedNet(nn.Module):
     """A small convolutional network whose first layer whitens 2 × 2 patches and is never trained.
 
-    `widths` are the channels of its three groups, `depth` the convolutions of each, at least 2. `norm_momentum` is
-    batch norm's: 0.4 for passes of 2,000 images; 0.06 lets the averages span as many in passes of 250.
+    `widths` are the channels of its three groups, `depth` the convolutions of each (at least 2), `trim` is theirs.
+    `norm_momentum` is batch norm's: 0.4 for passes of 2,000 images; 0.06 lets it average over as many in passes of 250.
     """
 
     def __init__(self, num_classes: int = 10, widths: tuple[int, int, int] = (64, 256, 256), depth: int = 2,
-                 norm_momentum: float = 0.4):
+                 norm_momentum: float = 0.4, trim: bool = False):
         super().__init__()
         if depth < 2 or min(widths) < 1:
             raise ValueError(f"depth={depth}, widths={widths}: at least 2 convolutions a group and 1 channel")
         self.whiten = nn.Conv2d(3, 24, 2)
         self.whiten.weight.requires_grad = False
-        sizes = [24, *widths]
-        self.groups = nn.Sequential(*[ConvGroup(*pair, depth, norm_momentum)
-                                      for pair in zip(sizes, sizes[1:], strict=False)])
+        self.groups = nn.Sequential(*[ConvGroup(*pair, depth, norm_momentum, trim)
+                                      for pair in zip((24, *widths), widths, strict=False)])
         self.pool = nn.AdaptiveMaxPool2d(1)
         self.head = nn.Linear(widths[-1], num_classes, bias=False)
         with torch.no_grad():

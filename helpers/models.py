@@ -62,11 +62,11 @@ MODELS = {
     "kaggle_resnet": partial(ResNet, (3, 3, 4), (60, 120, 240), 3, 1, 8),
     "se_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), squeeze=16, dropout=0.3),
     "stochastic_depth_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), dropout=0.3, stochastic_depth=0.2),
-    "resnet18": partial(torchvision_resnet, "resnet18"),
-    "resnet34": partial(torchvision_resnet, "resnet34"),
+    **{name: partial(torchvision_resnet, name) for name in ("resnet18", "resnet34")},
     "depthwise_dilated": DepthwiseDilatedNet,
     "whitened_net": WhitenedNet,
     "whitened_net_small_passes": partial(WhitenedNet, norm_momentum=0.06),
+    "whitened_net_lean": partial(WhitenedNet, norm_momentum=0.06, trim=True),
     "whitened_net_large": partial(WhitenedNet, widths=(128, 384, 512), depth=3),
 }
 
