@@ -1,6 +1,7 @@
 """Where the code runs: profile, device, precision, seeds and the environment table."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import random
@@ -68,6 +69,16 @@ def autocast(precision: str, device: torch.device):
     """Context in which matrix products run in `precision`; does nothing for float32."""
     dtype = PRECISIONS[precision]
     return torch.autocast(device.type, dtype) if dtype else contextlib.nullcontext()
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep memory that it frees; the C library of Linux otherwise returns large blocks at once.
+
+    Every new tensor then is handed out by the system again, page by page, each page zeroed.
+    """
+    with contextlib.suppress(AttributeError, TypeError):  # no such function; no C library to open
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-4, 0), mallopt(-1, -1)  # M_MMAP_MAX: none; M_TRIM_THRESHOLD: never
 
 
 def look_up(table: dict, name: str, kind: str):

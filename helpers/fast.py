@@ -7,17 +7,11 @@ import torch
 from torch import Tensor, nn
 
 
-def _batch_norm(channels: int, momentum: float) -> nn.BatchNorm2d:
-    """Batch norm with a shift only."""
-    norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=momentum)
-    norm.weight.requires_grad = False
-    return norm
-
-
 class ConvGroup(nn.Module):
     """A convolution with pooling, then `depth` − 1 at the smaller size; around more than one of these goes a skip.
 
-    Convolutions begin as the identity. With `trim`, odd maps first lose their last row and column, which pooling drops.
+    Convolutions begin as the identity, batch norm only shifts. With `trim`, odd maps first lose
+    the last row and column, which pooling drops.
     """
 
     def __init__(self, in_channels: int, out_channels: int, depth: int, norm_momentum: float, trim: bool = False):
@@ -26,7 +20,9 @@ class ConvGroup(nn.Module):
         def conv(inputs: int, *pool: nn.Module) -> list[nn.Module]:
             layer = nn.Conv2d(inputs, out_channels, 3, padding=1, bias=False)
             nn.init.dirac_(layer.weight.data[:inputs])
-            return [layer, *pool, _batch_norm(out_channels, norm_momentum), nn.GELU()]
+            norm = nn.BatchNorm2d(out_channels, eps=1e-12, momentum=norm_momentum)
+            norm.weight.requires_grad = False
+            return [layer, *pool, norm, nn.GELU()]
 
         self.first = nn.Sequential(*conv(in_channels, nn.MaxPool2d(2)))
         self.rest = nn.Sequential(*[layer for _ in range(depth - 1) for layer in conv(out_channels)][:-1])

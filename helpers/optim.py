@@ -42,11 +42,6 @@ def _one_cycle(optimizer, config, total_steps):
         div_factor=config.div_factor, final_div_factor=config.final_div_factor, cycle_momentum=config.cycle_momentum)
 
 
-def _cosine_warm_restarts(optimizer, config, total_steps):
-    first = round(config.restart_epochs * total_steps / config.num_epochs)
-    return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=max(1, first), T_mult=2)
-
-
 def _linear(optimizer, config, total_steps):
     ends = [group.get("until", 1.0) * total_steps for group in optimizer.param_groups]
     return lr_scheduler.LambdaLR(optimizer, [lambda step, end=end: max(0.0, 1 - step / end) for end in ends])
@@ -56,7 +51,8 @@ OPTIMIZERS = {"sgd": _sgd, "adam": _adam, "muon": _muon}
 SCHEDULERS = {
     "one_cycle": _one_cycle,
     "cosine": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps),
-    "cosine_warm_restarts": _cosine_warm_restarts,
+    "cosine_warm_restarts": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=max(1, round(config.restart_epochs * total_steps / config.num_epochs)), T_mult=2),
     "linear": _linear,
     "constant": lambda optimizer, config, total_steps: lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0),
 }

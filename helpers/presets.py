@@ -8,11 +8,11 @@ from helpers.env import look_up
 # K. Jordan's recipe for a large GPU, as it stands; `fast` is the same with less arithmetic, for small machines.
 _JORDAN = TrainConfig(
     model="whitened_net", num_epochs=8, batch_size=2000, micro_batch_size=2000, optimizer="muon", max_lr=0.24,
-    scheduler="linear", label_smoothing=0.2, augment="shift_alternating_flip")
+    scheduler="linear", label_smoothing=0.2, augment="shift_alternating_flip", keep_memory=False)
 
 PRESETS = {
     "jordan": _JORDAN,
-    "fast": replace(_JORDAN, model="whitened_net_lean", num_epochs=9, micro_batch_size=250,
+    "fast": replace(_JORDAN, model="whitened_net_lean", num_epochs=9, micro_batch_size=250, keep_memory=True,
                     image_sizes=((0, 24), (5, 28), (7, 32))),
     # His larger network and longer run, for a GPU; its result has not been measured here.
     "fast96": replace(_JORDAN, model="whitened_net_large", num_epochs=40, batch_size=1000, micro_batch_size=1000,

@@ -10,11 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas
 import torch
 from torch import nn
 
 from helpers.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from helpers.config import TrainConfig
+from helpers.env import look_up
 from helpers.models import make_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +88,7 @@ class RunFolder:
             write_text(self.folder / "best.txt", f"checkpoints/{self.ranked()[0].name}\n")
             for surplus in self.ranked()[self.keep:]:  # only now that the new one is safely on disk
                 surplus.unlink()
-        write_text(self.folder / "history.csv", _as_csv(state["history"]))
+        write_text(self.folder / "history.csv", pandas.DataFrame(state["history"]).to_csv(index=False))
         # Comes last: after a kill at any moment before it, the epoch is trained and written again.
         save_checkpoint(self.checkpoints / "last.pt", state)
         self.origin = None  # from now on this folder has its own
@@ -111,25 +113,16 @@ def _ranked(paths) -> list[Path]:
     return sorted(found, key=lambda path: (float(found[path][2]), int(found[path][1])), reverse=True)
 
 
-def _as_csv(rows: list[dict]) -> str:
-    """A line of numbers for each row, under a header; a column that comes later is empty before."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
-    return "".join(",".join(line) + "\n" for line in lines)
-
-
 def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | None = None) -> Path:
     """The newest or the best readable checkpoint of an experiment: in `run_dir`, Kaggle's input, a mounted Drive.
 
     ``"newest"`` is ``last.pt`` of the run that was begun last, ``"best"`` the highest validation accuracy in a file
     name. A damaged file is passed over with a warning. `FileNotFoundError` says where was looked.
     """
-    if which not in ("newest", "best"):
-        raise ValueError(f"which={which!r}: choose from ['newest', 'best']")
+    name = look_up({"newest": "last.pt", "best": "epoch_*.pt"}, which, "checkpoint")
     if roots is None:
         drive = Path("/content/drive/MyDrive")
         roots = [run_dir(), *Path("/kaggle/input").glob("*"), drive / "runs", drive / "cifar-resnet-notebooks" / "runs"]
-    name = "last.pt" if which == "newest" else "epoch_*.pt"
     found = [path for root in roots for path in root.glob(f"**/{experiment}/*/checkpoints/{name}")]
     for path in _ranked(found) if which == "best" else sorted(found, key=lambda path: path.parts[-3], reverse=True):
         try:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from helpers import distributed
 from helpers.checkpoints import CheckpointFile, load_checkpoint, load_weights, restore_rng_state, rng_state
 from helpers.config import TrainConfig
-from helpers.env import autocast, get_device, resolve_precision
+from helpers.env import autocast, get_device, keep_freed_memory, resolve_precision
 from helpers.models import evaluating
 from helpers.optim import freeze_finished, make_optimizer, make_scheduler
 
@@ -44,6 +44,8 @@ class _Engine:
 
     def __init__(self, model: nn.Module, config: TrainConfig, total_steps: int, device: torch.device):
         self.config, self.device, self.total_steps = config, device, total_steps
+        if config.keep_memory and device.type == "cpu":
+            keep_freed_memory()
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(device, memory_format=self.layout)
         self.forward = torch.compile(self.model) if config.compile else self.model

@@ -145,6 +145,7 @@ def test_the_records_are_the_recipes_side_by_side():
     assert jordan["device"] == fast["device"] and jordan["versions"] == fast["versions"]
     seconds = {name: [run["seconds"] for run in record["runs"]] for name, record in records.items()}
     assert max(seconds["fast"]) < 0.6 * min(seconds["jordan"])  # the slowest against the fastest
+    assert {run["beside"] for run in fast["runs"]} <= {run["seed"] for run in jordan["runs"]}
     assert all(run["final"]["tta_test_accuracy"] > 0.93 for record in records.values() for run in record["runs"])
 
 

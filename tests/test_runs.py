@@ -195,7 +195,7 @@ def test_what_is_not_found_says_where_was_looked(tmp_path):
     with pytest.raises(FileNotFoundError) as refused:
         find_checkpoint("s10", "newest", [tmp_path / "a", tmp_path / "b"])
     assert all(part in str(refused.value) for part in ("'s10'", str(tmp_path / "a"), str(tmp_path / "b")))
-    with pytest.raises(ValueError, match="which='latest': choose from .*'newest', 'best'"):
+    with pytest.raises(ValueError, match="unknown checkpoint 'latest': choose from .*'best', 'newest'"):
         find_checkpoint("s10", "latest")
 
 

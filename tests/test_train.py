@@ -2,6 +2,7 @@
 
 import copy
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -334,6 +335,46 @@ def test_divergence_names_the_first_bad_step_and_its_lr(tmp_path):
     with pytest.raises(DivergedError, match=r"loss is nan at step 1 of this epoch with lr 0\.05: lower max_lr"):
         fit(model, (poisoned, None), config, progress=False, checkpoint=tmp_path / "last.pt")
     assert not (tmp_path / "last.pt").exists()
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+FAULTS = """
+import resource, sys, torch
+from helpers.train import TrainConfig, fit
+batches = [(torch.zeros(4, 8), torch.zeros(4, dtype=torch.long))]
+config = TrainConfig(num_epochs=1, precision="float32", channels_last=False, scheduler="constant",
+                     keep_memory=sys.argv[1] == "keep")
+fit(torch.nn.Linear(8, 2), (batches, None), config, device=torch.device("cpu"), progress=False)
+for round in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.zeros(10_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_kept_memory_is_not_faulted_in_again():
+    faults = {choice: int(subprocess.run([sys.executable, "-c", FAULTS, choice], capture_output=True, text=True,
+                                         check=True, cwd=ROOT).stdout) for choice in ("return", "keep")}
+    assert faults["return"] >= 5 * 40e6 / 2**21  # five tensors of 40 MB, in pages of 2 MB at the most
+    assert faults["keep"] < 5
+
+
+def test_memory_is_kept_only_if_asked_and_on_the_cpu(monkeypatch):
+    asked = []
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: asked.append(True))
+    for keep in (False, True):
+        fit(small_net(), ([(torch.zeros(2, 3, 8, 8), torch.zeros(2, dtype=torch.long))], None),
+            replace(CONFIG, num_epochs=1, scheduler="constant", keep_memory=keep), device=CPU, progress=False)
+        assert bool(asked) == keep
+
+
+def test_systems_without_such_a_library_go_on(monkeypatch):
+    for library in (object(), None):  # macOS: no mallopt; Windows: no library to open
+        monkeypatch.setattr(env.ctypes, "CDLL", lambda name, library=library: library or name + 1)
+        env.keep_freed_memory()
 
 
 # --- configuration ----------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from helpers.augment import AlbumentationsDataset, make_albumentations
 from helpers.config import TrainConfig
 from helpers.data import ImageSet, channel_statistics, load_cifar
-from helpers.env import PRECISIONS, get_device, resolve_precision
+from helpers.env import PRECISIONS, get_device, look_up, resolve_precision
 from helpers.loader import make_loaders
 from helpers.models import count_macs, make_model
 from helpers.presets import get_preset
@@ -27,8 +27,9 @@ from helpers.script.reference import REFERENCE
 from helpers.train import fit
 
 EPOCH = 50_000  # images
-WAYS = {"plain way": TrainConfig(precision="float32", channels_last=False, micro_batch_size=512),
-        "core recipe": REFERENCE, "straight port": get_preset("jordan"), "fast recipe": get_preset("fast")}
+WAYS = {"plain way": TrainConfig(precision="float32", channels_last=False, micro_batch_size=512, keep_memory=False),
+        "core recipe": REFERENCE, "straight port": get_preset("jordan"),
+        "port, memory kept": replace(get_preset("jordan"), keep_memory=True), "fast recipe": get_preset("fast")}
 
 
 def plain_loader(data: ImageSet, batch_size: int) -> DataLoader:
@@ -73,9 +74,7 @@ def measure(way: str, steps: int) -> dict:
         ``operations_per_image`` (two a multiply-accumulate, once forward and twice backward), ``fraction`` of the
         operations per second of a matrix product in the same precision, and ``peak_memory_mb``.
     """
-    if way not in WAYS:
-        raise ValueError(f"unknown way {way!r}: choose from {sorted(WAYS)}")
-    device, config, seconds, operations = get_device(), WAYS[way], 0.0, 0.0
+    device, config, seconds, operations = get_device(), look_up(WAYS, way, "way"), 0.0, 0.0
     train = load_cifar("cifar10", "train")
     train = train.first(min(len(train), steps * config.batch_size))
     for size, epochs in epochs_by_size(config).items():
