@@ -40,7 +40,7 @@ class TrainConfig:
     clip_value: float = 0.0  # largest absolute entry of a gradient; 0 for no clipping
     precision: str = "auto"  # auto takes what the hardware is fastest at, see env.PRECISIONS
     channels_last: bool = True  # memory layout NHWC, which convolutions in low precision prefer
-    keep_memory: bool = True  # freed memory stays with the process: on a CPU under Linux, faster and a little larger
+    keep_memory: bool = True  # freed memory stays with the process: on CPUs under Linux, faster for large micro-batches
     compile: bool = False  # torch.compile: slow to start, pays on GPUs in long runs
     seed: int = 0  # weights, order, augmentation
 
