@@ -362,7 +362,7 @@ def test_kept_memory_is_not_faulted_in_again():
     assert faults["keep"] < 5
 
 
-def test_memory_is_kept_only_if_asked_and_on_the_cpu(monkeypatch):
+def test_memory_is_kept_only_if_asked(monkeypatch):
     asked = []
     monkeypatch.setattr(train, "keep_freed_memory", lambda: asked.append(True))
     for keep in (False, True):
