@@ -10,8 +10,7 @@ from torch import Tensor, nn
 class ConvGroup(nn.Module):
     """A convolution with pooling, then `depth` − 1 at the smaller size; around more than one of these goes a skip.
 
-    Convolutions begin as the identity, batch norm only shifts. With `trim`, odd maps first lose
-    the last row and column, which pooling drops.
+    Convolutions begin as the identity, batch norm only shifts. `trim` cuts the odd row and column that pooling drops.
     """
 
     def __init__(self, in_channels: int, out_channels: int, depth: int, norm_momentum: float, trim: bool = False):
@@ -114,8 +113,7 @@ class Muon(torch.optim.Optimizer):
     def _update(self, p, grad, *, lr, momentum, weight_decay, orthogonal):
         grad = grad.add(p, alpha=weight_decay)
         buffer = self.state[p].setdefault("momentum_buffer", torch.zeros_like(grad))
-        buffer.mul_(momentum).add_(grad)
-        update = grad.add(buffer, alpha=momentum)
+        update = grad.add(buffer.mul_(momentum).add_(grad), alpha=momentum)
         if orthogonal:
             p.mul_(len(p) ** 0.5 / p.norm())
             update = orthogonalize(update.flatten(1)).view(p.shape)
