@@ -66,8 +66,8 @@ MODELS = {
     "depthwise_dilated": DepthwiseDilatedNet,
     "whitened_net": WhitenedNet,
     "whitened_net_small_passes": partial(WhitenedNet, norm_momentum=0.06),
-    "whitened_net_lean": partial(WhitenedNet, norm_momentum=0.06, trim=True),
     "whitened_net_passes_of_500": partial(WhitenedNet, norm_momentum=0.12),
+    "whitened_net_winograd": partial(WhitenedNet, norm_momentum=0.12, winograd=True),
     "whitened_net_large": partial(WhitenedNet, widths=(128, 384, 512), depth=3),
 }
 

@@ -38,8 +38,8 @@ def test_one_measurement_in_a_process_of_its_own():
     done = subprocess.run([sys.executable, "-m", "helpers.script.bench", "fast recipe", "1"], capture_output=True,
                           text=True, cwd=ROOT, env={**os.environ, "CIFAR_PROFILE": "smoke"})
     found = json.loads(done.stdout.splitlines()[-1])
-    shares = {24: 5 / 9, 28: 2 / 9, 32: 2 / 9}
-    net = make_model("whitened_net_lean")
+    shares = {24: 6 / 10, 32: 4 / 10}
+    net = make_model("whitened_net_winograd")
     operations = sum(6 * share * sum(count_macs(net, (3, size, size)).values()) for size, share in shares.items())
     assert found["operations_per_image"] == pytest.approx(operations)
     assert found["images_per_second"] * found["seconds_per_epoch"] == pytest.approx(50_000)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ from helpers.data import channel_statistics, make_stand_in
 from helpers.experiments import load_record
 from helpers.fast import Muon, WhitenedNet, orthogonalize
 from helpers.loader import MemoryLoader, make_loaders
-from helpers.models import count_macs, count_parameters, make_model
+from helpers.models import count_parameters
 from helpers.optim import make_optimizer, make_scheduler
 from helpers.predict import predict_logits
 from helpers.presets import get_preset
@@ -143,10 +144,10 @@ def test_the_records_are_the_recipes_side_by_side():
     jordan, fast = records.values()
     assert len(fast["runs"]) >= 3 and len(jordan["runs"]) >= 3
     assert jordan["device"] == fast["device"] and jordan["versions"] == fast["versions"]
-    seconds = {name: [run["seconds"] for run in record["runs"]] for name, record in records.items()}
-    assert max(seconds["fast"]) < 0.6 * min(seconds["jordan"])  # the slowest against the fastest
-    assert {run["beside"] for run in fast["runs"]} <= {run["seed"] for run in jordan["runs"]}
-    assert all(run["final"]["tta_test_accuracy"] > 0.93 for record in records.values() for run in record["runs"])
+    beside = {run["seed"]: run["seconds"] for run in jordan["runs"]}  # a machine's pace drifts from day to day
+    assert all(run["seconds"] < 0.6 * beside[run["beside"]] for run in fast["runs"])
+    accuracy = {name: [run["final"]["tta_test_accuracy"] for run in record["runs"]] for name, record in records.items()}
+    assert min(accuracy["jordan"]) > 0.93 and min(accuracy["fast"]) > 0.93 and np.mean(accuracy["fast"]) >= 0.94
 
 
 def test_frozen_groups_learn_again_after_training():
@@ -165,18 +166,3 @@ def test_large_network_has_a_skip_and_bad_sizes_are_refused():
     assert torch.allclose(group(x), torch.nn.functional.gelu(group.first(x) + group.rest(group.first(x))))
     with pytest.raises(ValueError, match="depth=1"):
         WhitenedNet(depth=1)
-
-
-@pytest.mark.parametrize("side", [7, 8])
-def test_trimming_leaves_out_what_pooling_drops(side):
-    torch.manual_seed(0)
-    lean, plain = make_model("whitened_net_lean").groups[1].eval(), make_model("whitened_net").groups[1].eval()
-    plain.load_state_dict(lean.state_dict())
-    x, even = torch.randn(2, 64, side, side), side // 2 * 2
-    assert torch.equal(lean(x), plain(x[:, :, :even, :even])) and lean(x).shape == plain(x).shape
-    inner = lean.first(x[:, :, :even, :even])[:, :, :-1, :-1]  # but for the last row and column, nothing has changed
-    assert torch.allclose(inner, plain.first(x)[:, :, :-1, :-1], atol=1e-5)
-    fewer = sum(sum(count_macs(make_model(name), (3, 32, 32)).values()) * sign
-                for name, sign in (("whitened_net", 1), ("whitened_net_lean", -1)))
-    places = {31: 24 * 64, 15: 64 * 256, 7: 256 * 256}  # side of each map that is pooled: pairs of channels
-    assert fewer == sum(9 * (odd**2 - (odd - 1)**2) * pairs for odd, pairs in places.items())
