@@ -154,11 +154,6 @@ def make_mix(config, num_classes: int) -> Mix | None:
     return Mix(names, num_classes, config.mix_alpha, config.mix_probability) if names else None
 
 
-def make_batch_augment(name: str) -> BatchAugment | TransformAugment | None:
-    """The batched augmentation of this name in `BATCH_AUGMENTS`."""
-    return look_up(BATCH_AUGMENTS, name, "augment")
-
-
 def make_albumentations(name: str, mean: Tensor, std: Tensor):
     """The same augmentation, image by image, as an ``albumentations.Compose`` on uint8 (H, W, 3) arrays.
 
@@ -167,7 +162,7 @@ def make_albumentations(name: str, mean: Tensor, std: Tensor):
     import albumentations as A
     from albumentations.pytorch import ToTensorV2
 
-    batch = make_batch_augment(name) or BatchAugment(padding=0, flip=False, cutout=0)
+    batch = look_up(BATCH_AUGMENTS, name, "augment") or BatchAugment(padding=0, flip=False, cutout=0)
     if isinstance(batch, TransformAugment):
         raise ValueError(f"augment {name!r} is made of torchvision's transforms and has no albumentations form")
     side, hole, steps = 32 + 2 * batch.padding, (batch.cutout, batch.cutout), []

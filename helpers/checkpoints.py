@@ -19,6 +19,8 @@ def save_checkpoint(path: str | Path, state: dict) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except RuntimeError as error:  # torch's writer hides the system's own error behind one of its own
+        raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
     finally:
         partial.unlink(missing_ok=True)  # there only after an error, such as a full disk
     return path
@@ -31,8 +33,10 @@ def load_checkpoint(path: str | Path) -> dict:
         if not isinstance(state, dict):
             raise TypeError(f"it holds a {type(state).__name__}")
         return state
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise
+    except IsADirectoryError as error:
+        raise ValueError(f"{path} is a folder, not a checkpoint: give the path of a .pt file in it") from error
     except Exception as error:
         reason = ("it asks for more than tensors and plain data; nothing in it was run"
                   if isinstance(error, pickle.UnpicklingError) else str(error)[:80])

@@ -68,7 +68,7 @@ def _download(url: str, path: Path, md5: str) -> None:
 
     with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(path, "wb") as file:
         total, started = int(answer.headers.get("Content-Length") or 0), time.monotonic()
-        with tqdm.wrapattr(file, "write", total=total or None, desc=path.name) as counted:
+        with tqdm.wrapattr(file, "write", total=total or None, desc=path.name, disable=None) as counted:
             while block := answer.read(BLOCK):
                 counted.write(block)
                 seconds = time.monotonic() - started

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helpers import distributed
-from helpers.augment import BatchAugment, Mix, TransformAugment, make_batch_augment, make_mix
+from helpers.augment import BATCH_AUGMENTS, BatchAugment, Mix, TransformAugment, make_mix
 from helpers.data import ImageSet, channel_statistics
+from helpers.env import look_up
 
 
 @dataclass(eq=False, repr=False)
@@ -86,8 +87,8 @@ def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.de
     """Loaders for a `TrainConfig`: shuffled, augmented `train`; plain `val`; statistics of `train` for both."""
     statistics = channel_statistics(train.images)
     batches = MemoryLoader(
-        train.to(device), config.batch_size, statistics=statistics, augment=make_batch_augment(config.augment),
-        shuffle=True, seed=config.seed, image_sizes=config.image_sizes, mix=make_mix(config, train.num_classes),
-        part=config.micro_batch_size)
+        train.to(device), config.batch_size, statistics=statistics, shuffle=True, seed=config.seed,
+        augment=look_up(BATCH_AUGMENTS, config.augment, "augment"), image_sizes=config.image_sizes,
+        mix=make_mix(config, train.num_classes), part=config.micro_batch_size)
     val_batches = None if val is None else MemoryLoader(val.to(device), 1000, statistics=statistics)
     return Loaders(batches, val_batches)

@@ -1,11 +1,9 @@
 """The networks of the series. Every model takes float images (N, 3, 32, 32) and returns logits (N, num_classes)."""
 
 import contextlib
-import copy
-import io
-import re
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -116,19 +114,24 @@ def count_macs(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)
     return macs
 
 
-def summarize(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> tuple[str, int]:
-    """torchsummary's table of a model on any device, and its total of trainable parameters.
+def receptive_field(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> list[dict]:
+    """How many input pixels across each convolution and pooling layer sees, in forward order.
 
-    torchsummary 1.5.1 assumes CUDA, moves batch-norm statistics and leaves hooks behind: it gets a copy on the CPU
-    in eval mode. It counts a module that is used twice twice: then `ValueError` is raised.
+    With kernel k and jump j (input pixels between neighboring outputs), a layer widens the field by (k − 1) · j
+    and multiplies the jump by its stride (Araujo et al. 2019); all are in pixels. A residual branch counts with its
+    full depth; convolutions on a skip and squeeze-and-excitation branches are left out.
     """
-    from torchsummary import summary
-
-    copied = copy.deepcopy(model).cpu().float().eval()
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        summary(copied, image_shape, device="cpu")
-    total = int(re.search(r"Trainable params: ([\d,]+)", printed.getvalue())[1].replace(",", ""))
-    if total != count_parameters(model):
-        raise ValueError(f"torchsummary counts {total:,} parameters, the model has {count_parameters(model):,}: "
-                         "a module is used twice; read the layers by model.named_parameters()")
-    return printed.getvalue(), total
+    aside = tuple(name for name, module in model.named_modules()
+                  if name.endswith(("skip", "downsample")) or type(module).__name__ == "SqueezeExcitation")
+    rows, field, jump = [], 1, 1
+    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
+    for name, module, shape, _ in trace(model, kinds, image_shape):
+        if name.startswith(aside):
+            continue
+        whole = {"kernel_size": shape[-1], "stride": shape[-1], "dilation": 1}  # what a global pool has
+        kernel, stride, dilation = (int(np.ravel(getattr(module, key, whole[key]))[0])  # of one a direction, the first
+                                    for key in whole)
+        kernel = dilation * (kernel - 1) + 1
+        field, jump = field + (kernel - 1) * jump, jump * stride
+        rows.append({"name": name, "kernel_size": kernel, "stride": stride, "jump": jump, "receptive_field": field})
+    return rows

@@ -21,9 +21,9 @@ def predict_logits(model: nn.Module, batches, *, device: torch.device | None = N
         for images, targets in batches:
             images = images.to(device)
             with autocast(precision, device):
-                logits.append(sum(weight * model(view).float() for view, weight in _views(images, flip, shift)).cpu())
-            labels.append(targets.cpu())
-    return torch.cat(logits), torch.cat(labels)
+                logits.append(sum(weight * model(view).float() for view, weight in _views(images, flip, shift)))
+            labels.append(targets)
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
 def _views(images: Tensor, flip: bool, shift: int) -> list[tuple[Tensor, float]]:
@@ -39,20 +39,6 @@ def _views(images: Tensor, flip: bool, shift: int) -> list[tuple[Tensor, float]]
 def confidences(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Largest softmax probability (N,) and the class it belongs to (N,)."""
     return torch.as_tensor(logits).softmax(1).max(1)
-
-
-def misclassified(logits: Tensor, labels: Tensor) -> Tensor:
-    """Indices of the wrong answers, the most confident first."""
-    confidence, predicted = confidences(logits)
-    wrong = (predicted != labels).nonzero()[:, 0]
-    return wrong[confidence[wrong].argsort(descending=True)]
-
-
-def least_sure_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Indices of the right answers, the least confident first."""
-    confidence, predicted = confidences(logits)
-    right = (predicted == labels).nonzero()[:, 0]
-    return right[confidence[right].argsort()]
 
 
 def wilson_interval(successes, count, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:

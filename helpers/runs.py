@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import pandas
 import torch
 from torch import nn
 
+from helpers import distributed
 from helpers.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from helpers.config import TrainConfig
 from helpers.env import look_up
@@ -39,8 +42,12 @@ def write_text(path: Path, text: str) -> None:
 def new_folder(experiment: str, root: Path | None = None) -> Path:
     """A folder named by the present time, ``runs/<experiment>/<time>``, that does not exist yet."""
     parent, stamp = (root or run_dir()) / experiment, datetime.now().strftime("%Y%m%d-%H%M%S")
-    names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
-    return next(parent / name for name in names if not (parent / name).exists())
+    for name in (stamp, *(f"{stamp}-{number:02d}" for number in range(2, 100))):
+        with contextlib.suppress(FileExistsError):  # made at once: another run may begin in the same second
+            if distributed.rank() == 0:
+                (parent / name).mkdir(parents=True)
+            return parent / name
+    raise FileExistsError(f"{parent} has a hundred runs of this second")
 
 
 class RunFolder:
@@ -119,19 +126,24 @@ def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | 
     ``"newest"`` is ``last.pt`` of the run that was begun last, ``"best"`` the highest validation accuracy in a file
     name. A damaged file is passed over with a warning. `FileNotFoundError` says where was looked.
     """
-    name = look_up({"newest": "last.pt", "best": "epoch_*.pt"}, which, "checkpoint")
+    name = look_up({"newest": "*.pt", "best": "epoch_*.pt"}, which, "checkpoint")
     if roots is None:
         drive = Path("/content/drive/MyDrive")
         roots = [run_dir(), *Path("/kaggle/input").glob("*"), drive / "runs", drive / "cifar-resnet-notebooks" / "runs"]
-    found = [path for root in roots for path in root.glob(f"**/{experiment}/*/checkpoints/{name}")]
-    for path in _ranked(found) if which == "best" else sorted(found, key=lambda path: path.parts[-3], reverse=True):
+    found = [path for root in roots for path in root.glob(f"**/{glob.escape(experiment)}/*/checkpoints/{name}")]
+    for path in _ranked(found) if which == "best" else sorted(found, key=_place, reverse=True):
         try:
             load_checkpoint(path)
             return path
         except ValueError as error:
             warnings.warn(f"passed over: {error}", stacklevel=2)
     raise FileNotFoundError(f"no {which} checkpoint of {experiment!r} under {', '.join(map(str, roots))}; "
-                            "train it first, or give the path of a checkpoint")
+                            "train it first, or give a checkpoint's path; a run with --all has a newest, but no best")
+
+
+def _place(path: Path) -> tuple[str, str]:
+    """The newest run comes last; in it ``last.pt``, after the epochs, which stand in when it is damaged or missing."""
+    return path.parts[-3], path.name
 
 
 class LoadedModel(NamedTuple):

@@ -1,10 +1,12 @@
 """Hidden test files: read without running what is in them, predicted, and written as ``predictions.csv``."""
 
+import csv
+import io
 import os
 import pickle
+import re
 from datetime import datetime
 from pathlib import Path
-from types import FunctionType
 
 import numpy as np
 import torch
@@ -16,19 +18,40 @@ from helpers.predict import predict_logits
 from helpers.runs import LoadedModel, RunFolder, load_model, run_dir, write_text
 
 
-def _latin1(text: str, encoding: str = "latin1") -> bytes:
-    """What Python 2 pickles call to make bytes; any other encoding is refused."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"encoding {encoding!r} is not expected")
-    return text.encode("latin1")
+class _Kind:
+    """Stands for ``numpy.dtype``, which believes all that a pickle says of it: plain numbers, text and objects only."""
+
+    def __init__(self, name, *_):
+        name = name.decode() if isinstance(name, bytes) else name
+        if not re.fullmatch(r"[<>|=]?(\?|[biufc]\d{1,2}|[SU][1-9]\d{0,3}|O8?)", name):
+            raise pickle.UnpicklingError(f"it asks for numpy.dtype {name!r}")
+        self.dtype = np.dtype(name)
+
+    def __setstate__(self, state):
+        if state[1] in (">", b">"):
+            self.dtype = self.dtype.newbyteorder(">")
+
+
+class _Array:
+    """Stands for an array until its content arrives; numpy's own would take numbers of a pickle for addresses."""
+
+    def __setstate__(self, state):
+        _, shape, kind, by_columns, content = state
+        self.array = _array(content, kind, shape, "F" if by_columns else "C")
+
+
+def _array(content, kind: _Kind, shape: tuple, order: str) -> np.ndarray:
+    """An array of these bytes, or of objects from a list of them."""
+    flat = np.fromiter(content, object) if isinstance(content, list) else np.frombuffer(bytearray(content), kind.dtype)
+    return flat.reshape(shape, order=order)
 
 
 # The few callables that a pickle of arrays needs, by every name that NumPy 1 and 2 give them.
-KNOWN = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _latin1}
+KNOWN = {("numpy", "ndarray"): None, ("numpy", "dtype"): _Kind, ("_codecs", "encode"): lambda t, _: t.encode("latin1")}
 for _package in ("numpy.core", "numpy._core"):
-    KNOWN[f"{_package}.multiarray", "_reconstruct"] = np.array(0).__reduce__()[0]
-    KNOWN[f"{_package}.multiarray", "scalar"] = np.float64(0).__reduce__()[0]
-    KNOWN[f"{_package}.numeric", "_frombuffer"] = np.empty(0).__reduce_ex__(5)[0]
+    KNOWN[f"{_package}.multiarray", "_reconstruct"] = lambda *_: _Array()
+    KNOWN[f"{_package}.multiarray", "scalar"] = lambda kind, content: _array(content, kind, (), "C")[()]
+    KNOWN[f"{_package}.numeric", "_frombuffer"] = _array
 
 
 class RestrictedUnpickler(pickle.Unpickler):
@@ -38,15 +61,18 @@ class RestrictedUnpickler(pickle.Unpickler):
         if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         found = KNOWN[module, name]
-        # A pickle can set attributes of what it gets: a function is handed out as a throw-away.
-        return (lambda *given: found(*given)) if isinstance(found, FunctionType) else found
+        # A pickle can set attributes of what it gets, as __array_interface__, which gives away memory: this has none.
+        return found and type("Known", (), {"__slots__": (), "__call__": staticmethod(found)})()
 
 
 def read_pickle(path: str | Path):
     """The object in a pickle of plain data; raises `ValueError` for a damaged file or one that would run code."""
     try:
         with open(path, "rb") as file:
-            return RestrictedUnpickler(file, encoding="bytes").load()
+            found = RestrictedUnpickler(file, encoding="bytes").load()
+        plain = {key: value.array if isinstance(value, _Array) else value for key, value in
+                 (found if isinstance(found, dict) else {0: found}).items()}
+        return plain if isinstance(found, dict) else plain[0]
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -66,14 +92,19 @@ def read_hidden_test(path: str | Path) -> tuple[Tensor, np.ndarray]:
     content = {key.decode() if isinstance(key, bytes) else key: value for key, value in content.items()}
     if "data" not in content:
         raise ValueError(f"{path}: no b'data' in it, only {sorted(map(str, content))}")
-    images = _to_images(np.asarray(content["data"]), path)
-    ids = np.asarray(content.get("ids", np.arange(len(images))))
-    if ids.dtype.kind in "SO":  # what Python 2 wrote as text is bytes here
-        ids = np.asarray([i.decode() if isinstance(i, bytes) else i for i in ids.tolist()])
-    if ids.shape != (len(images),) or len(np.unique(ids)) != len(ids):
-        raise ValueError(f"{path}: {len(images)} images but ids of shape {ids.shape}, {len(np.unique(ids))} different; "
+    if not isinstance(content["data"], np.ndarray):  # nested lists can unfold to more than any memory
+        raise ValueError(f"{path}: data of type {type(content['data']).__name__}, expected an array")
+    images = _to_images(content["data"], path)
+    ids = content.get("ids", range(len(images)))
+    if not isinstance(ids, np.ndarray):
+        ids = np.fromiter(ids if isinstance(ids, list | tuple | range) else [ids], object)
+    plain = [i.decode(errors="replace") if isinstance(i, bytes) else i for i in ids.ravel().tolist()]  # Python 2's text
+    if not all(isinstance(i, int | float | str | np.generic) for i in plain):
+        raise ValueError(f"{path}: ids that are neither numbers nor text; give each image one")
+    if ids.shape != (len(images),) or len(set(plain)) != len(plain):
+        raise ValueError(f"{path}: {len(images)} images but ids of shape {ids.shape}, {len(set(plain))} different; "
                          "each image needs its own id")
-    return images, ids
+    return images, np.asarray(plain)
 
 
 def _to_images(data: np.ndarray, path) -> Tensor:
@@ -115,10 +146,11 @@ def write_predictions(ids: np.ndarray, labels: Tensor, experiment: str, checkpoi
     """Write ``predictions.csv`` (``ID,Label``) to a new folder of ``evaluations/``, beside a link to the checkpoint."""
     val = "unknown" if val_accuracy is None else f"{val_accuracy:.4f}"
     folder = (root or run_dir()) / "evaluations" / f"{experiment}_val_acc_{val}_{datetime.now():%Y%m%d-%H%M%S-%f}"
-    rows = [f"{i},{label}" for i, label in zip(ids.tolist(), labels.tolist(), strict=True)]
-    write_text(folder / "predictions.csv", "\n".join(["ID,Label", *rows]) + "\n")
+    rows = [("ID", "Label"), *zip(ids.tolist(), labels.tolist(), strict=True)]
+    csv.writer(text := io.StringIO(), lineterminator="\n").writerows(rows)  # quotes ids that hold a comma
+    write_text(folder / "predictions.csv", text.getvalue())
     try:
-        os.symlink(os.path.relpath(checkpoint, folder), folder / "model.pt")
+        os.symlink(os.path.relpath(checkpoint.resolve(), folder.resolve()), folder / "model.pt")
     except OSError:  # links are not allowed here
         write_text(folder / "model.txt", f"{checkpoint}\n")
     return folder / "predictions.csv"

@@ -6,10 +6,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from helpers.augment import (
+    BATCH_AUGMENTS,
     AlbumentationsDataset,
     BatchAugment,
     make_albumentations,
-    make_batch_augment,
     seed_worker,
     strict_albumentations,
 )
@@ -64,7 +64,7 @@ def test_equal_in_distribution_to_albumentations():
     pipeline.set_random_seed(0)
     array, count = DATA.images[0].permute(1, 2, 0).numpy(), 4000
     theirs = torch.stack([pipeline(image=array)["image"] for _ in range(count)])
-    images = make_batch_augment("crop_flip_cutout")(DATA.images[:1].repeat(count, 1, 1, 1), generator(), MEAN * 255)
+    images = BATCH_AUGMENTS["crop_flip_cutout"](DATA.images[:1].repeat(count, 1, 1, 1), generator(), MEAN * 255)
     ours = (images.float() / 255 - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
     error = (theirs.var(0) + ours.var(0)).div(count).sqrt() + 1e-3
     z = (theirs.mean(0) - ours.mean(0)) / error
@@ -80,7 +80,7 @@ def test_presets_change_what_they_say(name, changes):
     arrays = DATA.images[:50].permute(0, 2, 3, 1).numpy()
     moved = [not torch.equal(pipeline(image=a)["image"], plain(image=a)["image"]) for a in arrays]
     assert any(moved) == changes
-    batch = make_batch_augment(name)
+    batch = BATCH_AUGMENTS[name]
     assert (batch is None) != changes
 
 
@@ -118,7 +118,7 @@ def test_workers_and_epochs_differ_and_a_seed_repeats():
 
 def test_unknown_and_impossible_are_refused():
     with pytest.raises(ValueError, match="crop_flip_cutout"):
-        make_batch_augment("mosaic")
+        make_albumentations("mosaic", MEAN, MEAN)
     with pytest.raises(ValueError, match="padding=-1"):
         BatchAugment(padding=-1)
     with pytest.raises(ValueError, match="too large"):

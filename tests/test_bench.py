@@ -1,10 +1,7 @@
 """The speed suite counts operations and shares as it says, and its table says what was measured."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -12,8 +9,6 @@ import torch
 from helpers.config import TrainConfig
 from helpers.models import count_macs, make_model
 from helpers.script import bench
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_epochs_by_image_size_by_a_slow_loop():
@@ -29,15 +24,15 @@ def test_epochs_by_image_size_by_a_slow_loop():
 
 
 def test_ceiling_is_the_rate_of_a_matrix_product(monkeypatch):
-    clock = iter(range(100))  # each look at the clock is a second later, so that a product takes one
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: float(next(clock)))
-    assert bench.measure_ceiling("float32", torch.device("cpu"), size=8, seconds=1.0) == 2 * 8**3
+    clock = itertools.count()  # each look at the clock is a second later, so that a product takes one
+    monkeypatch.setattr(bench, "Timer", partial(bench.Timer, timer=lambda: float(next(clock))))
+    assert bench.measure_ceiling("float32", torch.device("cpu"), size=8, seconds=0.5) == 2 * 8**3
 
 
-def test_one_measurement_in_a_process_of_its_own():
-    done = subprocess.run([sys.executable, "-m", "helpers.script.bench", "fast recipe", "1"], capture_output=True,
-                          text=True, cwd=ROOT, env={**os.environ, "CIFAR_PROFILE": "smoke"})
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_one_measurement_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    monkeypatch.setattr(bench, "WAYS", {"fast recipe": None})
+    found, = bench.run_speed(steps=1, repeats=1)["fast recipe"]
     shares = {24: 6 / 10, 32: 4 / 10}
     net = make_model("whitened_net_winograd")
     operations = sum(6 * share * sum(count_macs(net, (3, size, size)).values()) for size, share in shares.items())

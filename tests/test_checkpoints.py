@@ -1,6 +1,7 @@
 """Checkpoints are whole or absent, plain data only, and restore random numbers exactly."""
 
 import errno
+import io
 import os
 
 import pytest
@@ -32,6 +33,23 @@ def test_a_full_disk_leaves_the_last_good_one(tmp_path, monkeypatch):
         save_checkpoint(path, {"w": torch.zeros(3)})
     assert torch.equal(load_checkpoint(path)["w"], STATE["w"])
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+@pytest.mark.parametrize("room", [0, 100, 3000, 70_000])
+def test_what_the_system_says_gets_through_torchs_writer(tmp_path, monkeypatch, room):
+    path = save_checkpoint(tmp_path / "a.pt", STATE)
+
+    class Full(io.FileIO):
+        def write(self, content):
+            if self.tell() + len(content) > room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr("builtins.open", lambda name, mode="r", *more, **options: Full(name, mode.replace("b", "")))
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(path, {f"w{i}": torch.zeros(1000) for i in range(30)})
+    monkeypatch.undo()
+    assert torch.equal(load_checkpoint(path)["w"], STATE["w"]) and [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
 def test_bytes_are_on_disk_before_the_name_is_taken(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Script mode: every field is an option, every recipe trains, and errors are what users of the command line expect."""
 
+import csv
 import importlib
 import json
 import os
@@ -168,6 +169,39 @@ def test_the_best_epoch_can_be_resumed(trained, runs):
     assert len(resumed["history"]) == 3 and torch.equal(flat(resumed["model"]), flat(whole["model"]))
 
 
+@pytest.mark.parametrize("words, named", [
+    (["--resume", ""], "is a folder, not a checkpoint"), (["--resume", "nope.pt"], "No such file.*nope.pt"),
+    (["--resume", "."], "is a folder, not a checkpoint"),
+    (["--resume", "--all"], "other images .*all: False there, True here")])
+def test_what_cannot_be_resumed_is_named(runs, trained, monkeypatch, capsys, words, named):
+    monkeypatch.setenv("CIFAR_RUNS", str(trained))
+    before = sorted(trained.rglob("*"))
+    assert main(["train", "--experiment", "mine", "--num-epochs", "3", *NET, *words]) == 2
+    assert re.search(named, capsys.readouterr().err) and sorted(trained.rglob("*")) == before
+
+
+def test_a_folder_called_best_is_not_taken_for_the_best(trained, runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_RUNS", str(trained))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best").mkdir()
+    assert main(["train", "--experiment", "mine", "--num-epochs", "3", "--resume", "best", *NET]) == 0
+
+
+def test_other_data_are_not_mixed_into_a_run(trained, runs, monkeypatch, capsys):
+    monkeypatch.setenv("CIFAR_RUNS", str(trained))
+    other = replace(make_stand_in("train", 600), name="cifar10", classes=tuple("abcdefghij"))
+    monkeypatch.setattr(commands, "load_cifar", lambda *given: other)
+    assert main(["train", "--experiment", "mine", "--num-epochs", "3", *NET, "--resume"]) == 2
+    assert "data: 'shapes10' there, 'cifar10' here" in capsys.readouterr().err
+    assert main(["evaluate", "--experiment", "mine"]) == 2
+    assert re.search(r"knows the classes \('disk', .* not those of CIFAR-10", capsys.readouterr().err)
+
+
+def test_images_too_small_for_the_network_are_bad_input(runs, capsys):
+    assert main(["train", "--num-epochs", "1", *TINY, "--image-sizes", "0:4"]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
 def test_all_images_and_the_test_set_once(runs, capsys):
     assert main(["train", "--all", "--num-epochs", "1", "--experiment", "all", *NET[:2], *TINY[2:],
                  "--train-images", "130"]) == 0
@@ -250,6 +284,16 @@ def test_predict_a_hidden_file(exact, trained, tmp_path, capsys, words, members)
     assert written.parent.name.startswith(f"mine_val_acc_{val}_") and written.parent.parent == trained / "evaluations"
 
 
+def test_predictions_are_filed_under_the_experiment_of_their_checkpoint(exact, trained, tmp_path, capsys):
+    path = tmp_path / "hidden.pkl"
+    path.write_bytes(pickle.dumps({b"data": make_stand_in("test", 3).images.numpy(), b"ids": ["a,b", 'c"', "d"]}))
+    assert main(["predict", str(path), "--checkpoint", str(exact.ranked()[1])]) == 0
+    written = Path(capsys.readouterr().out.splitlines()[-1].removeprefix("wrote "))
+    assert written.parent.name.startswith("mine_val_acc_")
+    with open(written, newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["ID", "a,b", 'c"', "d"]
+
+
 def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
     words = ["lr-range-test", "--steps", "25", *NET, "--train-images", "40", "--batch-size", "10"]
     words += ["--micro-batch-size", "10"]
@@ -268,7 +312,8 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
 @pytest.mark.parametrize("words, named", [
     (["evaluate", "--experiment", "unheard-of"], "no best checkpoint of 'unheard-of'"),
     (["evaluate", "--checkpoint", "absent.pt"], "absent.pt"), (["predict", "absent.pkl"], "absent.pkl"),
-    (["evaluate", "--checkpoint", "."], "not a checkpoint"), (["predict", str(ROOT / "Makefile")], "not a pickle"),
+    (["evaluate", "--checkpoint", "."], "is a folder, not a checkpoint"),
+    (["predict", str(ROOT / "Makefile")], "not a pickle"),
     (["train", "--resume", *NET], "no newest checkpoint of 'depthwise_dilated'"),
     (["train", "--resume", str(ROOT / "README.md"), *NET], "not a checkpoint"),
     (["train", "--num-epochs", "0", *NET], "num_epochs=0 must be greater than 0"),

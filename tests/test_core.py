@@ -16,17 +16,13 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.analysis import receptive_field
 from helpers.checkpoints import load_checkpoint, save_checkpoint
 from helpers.data import make_stand_in
 from helpers.loader import MemoryLoader, make_loaders
-from helpers.models import CustomResNet, count_macs, count_parameters, make_model, summarize
+from helpers.models import CustomResNet, count_macs, count_parameters, make_model, receptive_field
 from helpers.optim import lr_range_test, make_optimizer, make_scheduler, suggest_lrs
 from helpers.predict import (
-    confidences,
     confusion_matrix,
-    least_sure_correct,
-    misclassified,
     per_class_accuracy,
     predict_logits,
     wilson_interval,
@@ -75,18 +71,6 @@ def test_one_batch_can_be_learned_by_heart():
     config = replace(CONFIG, num_epochs=40, max_lr=0.1, batch_size=64, micro_batch_size=64, augment="none")
     model = make_model("custom_resnet", width=8)
     assert fit(model, make_loaders(few, None, config, CPU), config, progress=False).last["train_accuracy"] == 1.0
-
-
-def test_summarize_leaves_the_model_alone():
-    model = CustomResNet(width=8)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    table, total = summarize(model)
-    assert total == count_parameters(model) and "Conv2d-1" in table and model.training
-    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    assert not any(m._forward_hooks for m in model.modules())
-    shared = nn.Conv2d(3, 3, 3, padding=1)
-    with pytest.raises(ValueError, match="used twice"):
-        summarize(nn.Sequential(shared, shared))
 
 
 def test_receptive_field_against_the_gradient():
@@ -348,11 +332,6 @@ def test_predictions_against_loops():
     assert np.array_equal(confusion_matrix(logits, labels, 5), matrix)
     table = per_class_accuracy(logits, labels, 5)
     assert np.allclose(table["accuracy"], [matrix[c][c] / 60 for c in range(5)])
-    confidence, predicted = confidences(logits)
-    wrong, right = misclassified(logits, labels), least_sure_correct(logits, labels)
-    assert sorted([*wrong.tolist(), *right.tolist()]) == list(range(300))
-    assert (predicted[wrong] != labels[wrong]).all() and (confidence[wrong].diff() <= 0).all()
-    assert (predicted[right] == labels[right]).all() and (confidence[right].diff() >= 0).all()
 
 
 def test_wilson_interval_is_where_the_score_test_turns():

@@ -40,10 +40,18 @@ def test_sizes_and_balance(name, classes):
 
 
 @needs_files
-def test_the_known_statistics_of_cifar10():
-    mean, std = channel_statistics(load_cifar("cifar10", "train").images)
-    assert np.allclose(mean, [0.49140, 0.48216, 0.44653], atol=5e-6)
-    assert np.allclose(std, [0.24703, 0.24349, 0.26159], atol=5e-6)
+@pytest.mark.parametrize("name, known_mean, known_std", [
+    ("cifar10", [0.49140, 0.48216, 0.44653], [0.24703, 0.24349, 0.26159]),
+    ("cifar100", [0.50708, 0.48655, 0.44092], [0.26733, 0.25644, 0.27615])])
+def test_the_known_statistics(name, known_mean, known_std):
+    train = load_cifar(name, "train").images
+    mean, std = channel_statistics(train)
+    assert np.allclose(mean, known_mean, atol=6e-6) and np.allclose(std, known_std, atol=6e-6)
+    pixels = train.numpy()  # the same sums, exactly, in whole numbers
+    count, total = pixels[:, 0].size, pixels.sum((0, 2, 3), dtype=np.int64)
+    squares = np.array([np.square(pixels[:, c], dtype=np.int64).sum() for c in range(3)])
+    assert np.allclose(mean, total / count / 255, atol=1e-6)
+    assert np.allclose(std, np.sqrt(squares / count - (total / count) ** 2) / 255, atol=1e-6)
 
 
 def test_statistics_against_numpy():

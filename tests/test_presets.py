@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.augment import make_batch_augment, make_mix
+from helpers.augment import BATCH_AUGMENTS, make_mix
 from helpers.config import TrainConfig, field_help
 from helpers.data import make_stand_in
 from helpers.loader import make_loaders
@@ -57,7 +57,8 @@ def test_every_preset_builds_all_it_names(name):
     assert sum(p.numel() for g in optimizer.param_groups for p in g["params"]) == sum(
         p.numel() for p in model.parameters() if p.requires_grad)
     assert 0 < make_scheduler(optimizer, config, steps).get_last_lr()[0] <= config.max_lr
-    make_batch_augment(config.augment), make_mix(config, classes)
+    assert config.augment in BATCH_AUGMENTS
+    make_mix(config, classes)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -104,8 +105,8 @@ def test_every_field_has_its_meaning():
     meaning = field_help()
     assert list(meaning) == [field.name for field in fields(TrainConfig)]
     assert all(len(text.split()) >= 2 for text in meaning.values())
-    assert meaning["dataset"] == '"cifar10" or "cifar100"'
-    assert meaning["clip_value"] == "largest absolute entry of a gradient; 0 for no clipping"
+    assert meaning["dataset"].startswith('"cifar10" or "cifar100"')
+    assert meaning["clip_value"].startswith("largest absolute entry of a gradient, ")
     assert meaning["pct_start"].startswith("fraction of all steps")
 
 

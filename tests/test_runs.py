@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -132,8 +133,8 @@ def test_nothing_to_keep_is_refused(tmp_path, keep):
 def test_folders_of_one_second_differ(tmp_path):
     made = []
     for _ in range(5):
-        made.append(new_folder("s10", tmp_path))
-        made[-1].mkdir(parents=True)
+        made.append(new_folder("s10", tmp_path))  # exists from now on: two runs may begin at the same moment
+        assert made[-1].is_dir()
     assert len(set(made)) == 5 and {path.parent for path in made} == {tmp_path / "s10"}
     assert made == sorted(made)
 
@@ -189,6 +190,23 @@ def test_a_damaged_file_is_passed_over(tmp_path, quiet, which):
         path.write_bytes(b"")
     with pytest.warns(UserWarning), pytest.raises(FileNotFoundError):
         find_checkpoint("s10", which, [tmp_path])
+
+
+@pytest.mark.parametrize("damage", [lambda last: last.unlink(), lambda last: last.write_bytes(last.read_bytes()[:99])])
+def test_without_its_last_checkpoint_a_run_goes_on_from_its_newest(tmp_path, quiet, damage):
+    put(tmp_path, "s10", "20260101-120000", [0.9, 0.9])
+    run = put(tmp_path, "s10", "20260301-120000", [0.6, 0.3, 0.5])
+    damage(run / "last.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert find_checkpoint("s10", "newest", [tmp_path]).name == "epoch_003_val_0.5000.pt"
+
+
+def test_an_experiment_is_found_by_its_name_only(tmp_path, quiet):
+    put(tmp_path, "lr=[0.1]", "20260101-120000", [0.9])
+    assert find_checkpoint("lr=[0.1]", "newest", [tmp_path]).parts[-4] == "lr=[0.1]"
+    with pytest.raises(FileNotFoundError):
+        find_checkpoint("*", "newest", [tmp_path])
 
 
 def test_what_is_not_found_says_where_was_looked(tmp_path):

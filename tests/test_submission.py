@@ -6,13 +6,14 @@ import os
 import pickle
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from helpers import submission
 from helpers.data import load_cifar, make_stand_in
 from helpers.models import make_model
 from helpers.runs import LoadedModel, RunFolder
@@ -82,14 +83,58 @@ def test_handwritten_opcodes_are_refused(tmp_path, line):
     assert not target.exists()
 
 
-@pytest.mark.parametrize("function", [b"_codecs\nencode", b"numpy._core.numeric\n_frombuffer"])
-def test_a_pickle_cannot_tamper_with_the_functions_it_may_call(tmp_path, function):
-    before = submission._latin1.__defaults__, np.empty(0).__reduce_ex__(5)[0].__defaults__
-    good = {p: dump(tmp_path, {b"data": PLANES}, p).read_bytes() for p in (2, 5)}
-    read_pickle(dump(tmp_path, b"c" + function + b"\n(N}V__defaults__\n(V\xe9\nVutf8\nV1\nV2\nV3\ntstb."))
-    for content in good.values():
-        assert np.array_equal(read_pickle(dump(tmp_path, content))[b"data"], PLANES)
-    assert (submission._latin1.__defaults__, np.empty(0).__reduce_ex__(5)[0].__defaults__) == before
+@pytest.mark.parametrize("function", [b"_codecs\nencode", b"numpy._core.numeric\n_frombuffer", b"numpy\ndtype"])
+@pytest.mark.parametrize("attribute", [b"__defaults__", b"__class__", b"__array_interface__", b"dtype"])
+def test_a_pickle_cannot_tamper_with_what_it_may_call(tmp_path, function, attribute):
+    line = b"c" + function + b"\n(N}V" + attribute + b"\n(V\xe9\nVutf8\nV1\nV2\nV3\ntstb."
+    with pytest.raises(ValueError, match="has no attribute|object layout|must be set to a class"):
+        read_pickle(dump(tmp_path, line))
+    assert np.array_equal(read_pickle(dump(tmp_path, {b"data": PLANES}))[b"data"], PLANES)
+
+
+KIND, ARRAY, ADDRESS = b"cnumpy\ndtype\n", b"cnumpy.core.multiarray\n_reconstruct\n(NtR", b"C\x08" + b"A" * 8
+OBJECTS = KIND + b"(VO\ntR"
+STRUCT = (KIND + b"(VV8\ntR(I3\nV|\nN(Va\nt}Va\n(" + OBJECTS + b"I0\ntsI8\nI1\nI0\ntb")  # not marked as holding objects
+MEMORY = {  # each makes NumPy take these eight bytes for the address of an object, or a number for a size
+    "objects of bytes": ARRAY + b"(I1\n(I1\nt" + OBJECTS + b"I00\n" + ADDRESS + b"tb",
+    "numbers, then objects": ARRAY + b"(I1\n(I1\nt" + KIND + b"(Vi8\ntRI00\n" + ADDRESS + b"tb"
+                             + b"(I1\n(I1\nt" + OBJECTS + b"I00\nNtb",
+    "objects in a struct": b"cnumpy.core.multiarray\nscalar\n(" + STRUCT + ADDRESS + b"tR",
+    "objects from a buffer": b"cnumpy._core.numeric\n_frombuffer\n(" + ADDRESS + OBJECTS + b"(I1\ntVC\ntR",
+    "an array at an address": b"cnumpy\nndarray\n((I1\nt" + OBJECTS + ADDRESS + b"tR",
+    "negative strides": b"cnumpy\nndarray\n((I2\nt" + KIND + b"(Vu1\ntR" + ADDRESS + b"I0\n(I-99999\nttR",
+    "an element of negative size": b"cnumpy.core.multiarray\nscalar\n(" + KIND + b"(VU4\ntR(I3\nV<\nNNNI-8\nI1\nI0\ntb"
+                                   + ADDRESS + b"tR",
+    "more than there is": ARRAY + b"(I1\n(I9999999999\nI3072\nt" + KIND + b"(Vu1\ntRI00\n" + ADDRESS + b"tb",
+    "endlessly many of nothing": ARRAY + b"(I1\n(I9999999999\nt" + KIND + b"(VS0\ntRI00\nC\x00tb"}
+
+
+def test_numbers_of_a_pickle_are_never_addresses(tmp_path):
+    """In a process of its own, because a failure may end it."""
+    good = pickle.dumps(PLANES[:1], protocol=4)[2:-1]
+    for key in ("data", "ids"):
+        for name, attack in MEMORY.items():
+            parts = {"data": good} | {key: attack}
+            lines = b"".join(b"(V" + k.encode() + b"\n" + content + b"u" for k, content in parts.items())
+            (tmp_path / f"{key}, {name}").write_bytes(b"\x80\x04}" + lines + b".")
+    code = ("import sys; from pathlib import Path; from helpers.submission import read_hidden_test\n"
+            "for path in sorted(Path(sys.argv[1]).iterdir()):\n"
+            "    print(path.name, end=': ', flush=True)\n"
+            "    try: read_hidden_test(path); print('accepted', flush=True)\n"
+            "    except ValueError: print('refused', flush=True)")
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, (lines[-1:], done.stderr[-300:])
+    assert len(lines) == 2 * len(MEMORY) and all(line.endswith(": refused") for line in lines), done.stdout
+
+
+def test_lists_within_lists_are_refused_at_once(tmp_path):
+    nested = 1
+    for _ in range(40):
+        nested = [nested] * 10
+    for content in ({b"data": nested}, {b"data": PLANES[:1], b"ids": nested}):
+        with pytest.raises(ValueError, match="expected an array|neither numbers nor text"):
+            read_hidden_test(dump(tmp_path, content))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04", b"no pickle", pickle.dumps({b"data": PLANES})[:-500]])
@@ -116,7 +161,8 @@ def test_plain_data_comes_back(tmp_path, protocol):
     assert [float(i) for i in read[b"ids"]] == [3, 4, 5.5]
     plain = pickle.loads(path.read_bytes())
     for name in (b"data", "wide", "names", "many", "objects"):
-        assert read[name].dtype == plain[name].dtype and np.array_equal(read[name], content[name])
+        same_kind = read[name].dtype.newbyteorder("=") == plain[name].dtype.newbyteorder("=")
+        assert same_kind and np.array_equal(read[name], content[name])
 
 
 def python2_array(array, module):
@@ -177,8 +223,8 @@ def test_every_layout_gives_the_same_images(name, count):
     (np.random.default_rng(0).integers(0, 256, (50, 3072), np.uint8), "as rough in planes as pixel by pixel"),
     (np.full((4, 3072), 9, np.uint8), "as rough in planes"), (PLANES.astype(np.float32), "type float32"),
     (PLANES.astype(np.int8), "type int8"), (PLANES[:0], r"shape \(0, 3072\)"), (PLANES[:, :3071], r"\(40, 3071\)"),
-    (PLANES[0], r"\(3072,\)"), (IMAGES.numpy().reshape(40, 3, 1024), r"\(40, 3, 1024\)"), (5, "type int64"),
-    (["a", "b"], "type <U1")])
+    (PLANES[0], r"\(3072,\)"), (IMAGES.numpy().reshape(40, 3, 1024), r"\(40, 3, 1024\)"), (5, "type int,"),
+    (["a", "b"], "type list,")])
 def test_data_that_are_no_images_are_refused(data, named):
     with pytest.raises(ValueError, match=f"hidden.pkl: .*{named}"):
         read_layout(data)

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 from torchvision.ops import SqueezeExcitation, StochasticDepth
 
-from helpers.analysis import receptive_field
-from helpers.models import MODELS, CustomResNet, count_macs, count_parameters, make_model
+from helpers.models import MODELS, CustomResNet, count_macs, count_parameters, make_model, receptive_field
 from helpers.variants import BasicBlock, DepthwiseDilatedNet, ResNet, torchvision_resnet
 
 SEED_TWO = {"blocks": (2, 2, 2, 2), "channels": (32, 64, 128, 256)}

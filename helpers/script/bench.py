@@ -4,15 +4,15 @@ Each measurement is a process of its own, so that none inherits the memory or th
 take turns, so that a machine that slows down slows all of them.
 """
 
-import json
+import multiprocessing
 import statistics
-import subprocess
 import sys
-import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import torch
+from torch.utils.benchmark import Timer
 from torch.utils.data import DataLoader
 
 from helpers.augment import AlbumentationsDataset, make_albumentations
@@ -22,7 +22,6 @@ from helpers.env import PRECISIONS, get_device, look_up, resolve_precision
 from helpers.loader import make_loaders
 from helpers.models import count_macs, make_model
 from helpers.presets import get_preset
-from helpers.runs import ROOT
 from helpers.script.reference import REFERENCE
 from helpers.train import fit
 
@@ -41,12 +40,8 @@ def plain_loader(data: ImageSet, batch_size: int) -> DataLoader:
 def measure_ceiling(precision: str, device: torch.device, size: int = 2048, seconds: float = 2.0) -> float:
     """Operations per second of a matrix product (size, size) · (size, size): the median over `seconds`."""
     a, b = (torch.randn(size, size, device=device).to(PRECISIONS[precision] or torch.float32) for _ in range(2))
-    rates, begun = [], time.perf_counter()
-    while len(rates) < 4 or time.perf_counter() - begun < seconds:
-        started = time.perf_counter()
-        (a @ b)[0, 0].item()  # waits for the device
-        rates.append(2 * size**3 / (time.perf_counter() - started))
-    return statistics.median(rates[1:])
+    timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=torch.get_num_threads())  # waits for the device
+    return 2 * size**3 / timer.blocked_autorange(min_run_time=seconds).median
 
 
 def epochs_by_size(config: TrainConfig) -> Counter:
@@ -60,19 +55,15 @@ def peak_memory() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     import resource
-
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def measure(way: str, steps: int) -> dict:
     """One measurement of a way of `WAYS`: `steps` updates at each of its image sizes, after as many to warm up.
 
-    Returns
-    -------
-    dict
-        ``seconds_per_epoch`` (of 50,000 images, averaged over the recipe's epochs), ``images_per_second``,
-        ``operations_per_image`` (two a multiply-accumulate, once forward and twice backward), ``fraction`` of the
-        operations per second of a matrix product in the same precision, and ``peak_memory_mb``.
+    Returns ``seconds_per_epoch`` (of 50,000 images, averaged over the recipe's epochs), ``images_per_second``,
+    ``operations_per_image`` (two a multiply-accumulate, once forward and twice backward), ``fraction`` of the
+    operations per second of a matrix product in the same precision, and ``peak_memory_mb``.
     """
     device, config, seconds, operations = get_device(), look_up(WAYS, way, "way"), 0.0, 0.0
     train = load_cifar("cifar10", "train")
@@ -96,11 +87,8 @@ def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {way: [] for way in WAYS}
     for _ in range(repeats):
         for way, results in found.items():
-            done = subprocess.run([sys.executable, "-m", "helpers.script.bench", way, str(steps)], capture_output=True,
-                                  text=True, cwd=ROOT)
-            if done.returncode:
-                raise ValueError(f"python -m helpers.script.bench {way!r} {steps} failed: {done.stderr.strip()[-300:]}")
-            results.append(json.loads(done.stdout.splitlines()[-1]))
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+                results.append(fresh.submit(measure, way, steps).result())
     return found
 
 
@@ -115,7 +103,3 @@ def speed_table(found: dict[str, list[dict]]) -> str:
                     f"| {middle['images_per_second']:,.0f} | {middle['operations_per_image'] / 1e6:,.0f} "
                     f"| {middle['fraction']:.0%} | {middle['peak_memory_mb'] / 1e3:.1f} GB |")
     return "\n".join(rows)
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from helpers import distributed
+from helpers.checkpoints import load_checkpoint
 from helpers.config import TrainConfig
 from helpers.data import channel_statistics, describe, load_cifar, split_train_val
 from helpers.env import device_name, get_device, seed_everything
@@ -43,29 +44,38 @@ def load_data(config: TrainConfig, *, everything: bool):
     return train.first(config.train_images), val
 
 
+def check_data(path: Path, about: dict) -> None:
+    """Refuse to continue on other images than those that a checkpoint was trained on."""
+    theirs = load_checkpoint(path).get("about", {})
+    differing = [f"{name}: {theirs[name]!r} there, {about[name]!r} here" for name in ("data", "train_images", "all")
+                 if theirs.get(name, about[name]) != about[name]]
+    if differing:
+        raise ValueError(f"{path} was trained on other images ({'; '.join(differing)}); use those, or train anew")
+
+
 def train(arguments) -> None:
     distributed.start()
     config, device = read_config(arguments), get_device()
     distributed.check_batch(config)
     images, val = load_data(config, everything=arguments.all)
     mean, std = channel_statistics(images.images)
-    about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name}
+    about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name,
+             "train_images": len(images), "all": arguments.all}
     usual = "best" if config.model == TrainConfig.model else config.model
-    experiment = arguments.experiment or arguments.preset or usual
-    if arguments.resume:
-        found = Path(arguments.resume)
-        found = found if found.exists() else find_checkpoint(experiment, arguments.resume)
+    experiment, start = arguments.experiment or arguments.preset or usual, arguments.resume
+    if start is None:
+        run = RunFolder(new_folder(experiment), about=about)
+    else:
+        found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
+        check_data(found, about)
         run = RunFolder.continuing(found, experiment, about=about)
         say(f"continuing {found}")
-    else:
-        run = RunFolder(new_folder(experiment), about=about)
     say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=images.num_classes)
     seed_everything(config.seed + distributed.rank())  # random layers draw for themselves
-    loaders = make_loaders(images, val, config, device)
-    history = fit(model, loaders, config, device=device, progress=sys.stderr.isatty(), checkpoint=run,
-                  resume=bool(arguments.resume))
+    history = fit(model, make_loaders(images, val, config, device), config, device=device, checkpoint=run,
+                  resume=start is not None, progress=sys.stderr.isatty())
     if history.stopped:
         raise KeyboardInterrupt(history.stopped)
     say("  ".join(f"{name} {value:.4g}" for name, value in history.last.items()))
@@ -81,10 +91,11 @@ def _checkpoint(arguments) -> Path:
 
 
 def evaluate(arguments) -> None:
-    path, device = _checkpoint(arguments), get_device()
-    loaded = load_model(path)
+    loaded, device = load_model(path := _checkpoint(arguments)), get_device()
     dataset = loaded.config.dataset
     images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
+    if images.classes != loaded.classes:
+        raise ValueError(f"{path} knows the classes {loaded.classes[:3]} …, not those of {describe(images)}")
     batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
     result = measure(loaded.model.to(device), batches, device=device)
     print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}")
@@ -97,7 +108,9 @@ def predict(arguments) -> None:
     confidence, labels = confidences(
         predict_images(images, [loaded for _, loaded in members], get_device(), flip=arguments.flip))
     checkpoint, loaded = members[0]
-    path = write_predictions(ids, labels, arguments.experiment, checkpoint, val_accuracy=loaded.val_accuracy)
+    folder = checkpoint.resolve().parent  # runs/<experiment>/<time>/checkpoints
+    experiment = folder.parents[1].name if folder.name == "checkpoints" else arguments.experiment
+    path = write_predictions(ids, labels, experiment, checkpoint, val_accuracy=loaded.val_accuracy)
     counts = labels.bincount(minlength=len(loaded.classes)).tolist()
     print(f"{len(ids):,} images, {len(members)} checkpoint(s); mean confidence {confidence.mean():.3f}, "
           f"below one half: {(confidence < 0.5).float().mean():.1%}")

@@ -25,7 +25,7 @@ TABLES = {"model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS, "mi
           "precision": PRECISIONS}
 
 
-def _sizes(text: str) -> tuple:
+def pairs(text: str) -> tuple:
     """``0:24,16:32`` → ((0, 24), (16, 32))."""
     return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
 
@@ -40,7 +40,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         if field.name in TABLES:
             text = f"{text.partition('see ')[0]}one of {', '.join(TABLES[field.name])}"
         how = ({"action": argparse.BooleanOptionalAction} if field.type == "bool" else
-               {"type": {"int": int, "float": float, "tuple": _sizes}.get(field.type), "metavar": field.type.upper()})
+               {"type": {"int": int, "float": float, "tuple": pairs}.get(field.type), "metavar": field.type.upper()})
         group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, **how,
                            help=f"{text} (default: {field.default})".replace("%", "%%"))
 
@@ -95,12 +95,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except DivergedError as error:
         print(f"diverged: {error}", file=sys.stderr)
         return 1
+    except (ValueError, OSError, RuntimeError) as error:  # torch's own errors: shapes that do not fit, no memory left
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt as stopped:
         print(f"stopped: {stopped}", file=sys.stderr)
         return 130
