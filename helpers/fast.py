@@ -64,8 +64,7 @@ class WhitenedNet(nn.Module):
         Each output then has variance 1 over the patches, and different axes are uncorrelated.
         """
         patches = nn.functional.unfold(images.float(), 2).transpose(1, 2).reshape(-1, 12).double()
-        gram, count = patches.T @ patches, patches.new_tensor(len(patches))  # of all processes, so that all do the same
-        sum_over_processes(gram), sum_over_processes(count)
+        gram, count = map(sum_over_processes, (patches.T @ patches, patches.new_tensor(len(patches))))
         values, vectors = torch.linalg.eigh(gram / count)
         filters = (vectors / (values + 5e-4).sqrt()).T.reshape(12, 3, 2, 2)
         self.whiten.weight.copy_(torch.cat([filters, -filters]))

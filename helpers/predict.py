@@ -21,9 +21,9 @@ def predict_logits(model: nn.Module, batches, *, device: torch.device | None = N
         for images, targets in batches:
             images = images.to(device)
             with autocast(precision, device):
-                logits.append(sum(weight * model(view).float() for view, weight in _views(images, flip, shift)))
-            labels.append(targets)
-    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+                logits.append(sum(weight * model(view).float() for view, weight in _views(images, flip, shift)).cpu())
+            labels.append(targets.cpu())
+    return torch.cat(logits), torch.cat(labels)
 
 
 def _views(images: Tensor, flip: bool, shift: int) -> list[tuple[Tensor, float]]:

@@ -131,7 +131,8 @@ def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | 
         drive = Path("/content/drive/MyDrive")
         roots = [run_dir(), *Path("/kaggle/input").glob("*"), drive / "runs", drive / "cifar-resnet-notebooks" / "runs"]
     found = [path for root in roots for path in root.glob(f"**/{glob.escape(experiment)}/*/checkpoints/{name}")]
-    for path in _ranked(found) if which == "best" else sorted(found, key=_place, reverse=True):
+    # The newest run comes first, and of its files last.pt; when that is damaged or missing, the newest of the epochs.
+    for path in _ranked(found) if which == "best" else sorted(found, key=lambda path: path.parts[-3::2], reverse=True):
         try:
             load_checkpoint(path)
             return path
@@ -139,11 +140,6 @@ def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | 
             warnings.warn(f"passed over: {error}", stacklevel=2)
     raise FileNotFoundError(f"no {which} checkpoint of {experiment!r} under {', '.join(map(str, roots))}; "
                             "train it first, or give a checkpoint's path; a run with --all has a newest, but no best")
-
-
-def _place(path: Path) -> tuple[str, str]:
-    """The newest run comes last; in it ``last.pt``, after the epochs, which stand in when it is damaged or missing."""
-    return path.parts[-3], path.name
 
 
 class LoadedModel(NamedTuple):

@@ -1,7 +1,5 @@
 """Hidden test files: read without running what is in them, predicted, and written as ``predictions.csv``."""
 
-import csv
-import io
 import os
 import pickle
 import re
@@ -9,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas
 import torch
 from torch import Tensor
 
@@ -146,9 +145,7 @@ def write_predictions(ids: np.ndarray, labels: Tensor, experiment: str, checkpoi
     """Write ``predictions.csv`` (``ID,Label``) to a new folder of ``evaluations/``, beside a link to the checkpoint."""
     val = "unknown" if val_accuracy is None else f"{val_accuracy:.4f}"
     folder = (root or run_dir()) / "evaluations" / f"{experiment}_val_acc_{val}_{datetime.now():%Y%m%d-%H%M%S-%f}"
-    rows = [("ID", "Label"), *zip(ids.tolist(), labels.tolist(), strict=True)]
-    csv.writer(text := io.StringIO(), lineterminator="\n").writerows(rows)  # quotes ids that hold a comma
-    write_text(folder / "predictions.csv", text.getvalue())
+    write_text(folder / "predictions.csv", pandas.DataFrame({"ID": ids, "Label": labels.tolist()}).to_csv(index=False))
     try:
         os.symlink(os.path.relpath(checkpoint.resolve(), folder.resolve()), folder / "model.pt")
     except OSError:  # links are not allowed here

@@ -12,8 +12,8 @@ from helpers import distributed
 from helpers.checkpoints import CheckpointFile, load_checkpoint, load_weights, restore_rng_state, rng_state
 from helpers.config import TrainConfig
 from helpers.env import autocast, get_device, keep_freed_memory, resolve_precision
+from helpers.models import evaluating
 from helpers.optim import freeze_finished, make_optimizer, make_scheduler
-from helpers.predict import predict_logits
 
 
 class DivergedError(RuntimeError):
@@ -124,12 +124,18 @@ def _train_epoch(engine: _Engine, batches, bar) -> dict:
 
 def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, precision: str = "auto") -> dict:
     """``loss`` (cross-entropy, no smoothing), ``accuracy`` and ``top5_accuracy`` in eval mode, means over samples."""
-    logits, labels = predict_logits(model, batches, device=device, precision=precision)
-    right = logits.argmax(1) == labels  # topk may order a tie in another way
-    top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1) | right
-    loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-    totals = torch.stack([loss, right.sum(), top5.sum(), torch.tensor(len(labels))])
-    totals = distributed.sum_over_processes(totals.to(next(model.parameters()).device))  # nccl sums on GPUs only
+    device = device or next(model.parameters()).device
+    precision, totals = resolve_precision(precision, device), torch.zeros(4, device=device)
+    with evaluating(model):
+        for images, labels in batches:
+            images, labels = images.to(device), labels.to(device)
+            with autocast(precision, device):
+                logits = model(images).float()
+            right = logits.argmax(1) == labels  # topk may order a tie in another way
+            top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1) | right
+            loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            totals += torch.stack([loss, right.sum(), top5.sum(), torch.tensor(len(labels), device=device)])
+    totals = distributed.sum_over_processes(totals)
     return dict(zip(("loss", "accuracy", "top5_accuracy"), (totals[:3] / totals[3]).tolist(), strict=True))
 
 

@@ -10,7 +10,7 @@ import pytest
 HELPERS = Path(__file__).parent.parent / "helpers"
 LAYERS = {"__init__": 0, "compat": 0, "env": 0, "download": 0, "distributed": 0, "winograd": 0, "fast": 1, "config": 1,
           "data": 1, "augment": 1, "variants": 1, "models": 1, "presets": 2, "loader": 2, "optim": 2,
-          "checkpoints": 2, "runs": 2, "train": 3, "predict": 2, "submission": 5, "experiments": 5,
+          "checkpoints": 2, "runs": 2, "train": 3, "predict": 4, "submission": 5, "experiments": 5,
           "script": 7, "__main__": 7}
 LEAVES = ("plots", "checks", "script")
 MODULES = sorted(HELPERS.glob("*.py"))
@@ -62,7 +62,7 @@ def lines_of_code(path):
     return len(code - docs)
 
 
-@pytest.mark.parametrize("files, lines, code", [("*.py", 2378, 1599), ("script/*.py", 447, 327)])
+@pytest.mark.parametrize("files, lines, code", [("*.py", 2376, 1599), ("script/*.py", 447, 327)])
 def test_the_package_does_not_grow(files, lines, code):
     """What the notebooks share, and script mode. The aim was 1,900 lines for both; these bounds may only be lowered.
 
