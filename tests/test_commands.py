@@ -212,6 +212,9 @@ def test_all_images_and_the_test_set_once(runs, capsys):
     loss, accuracy, top5 = slow_measure(state, make_stand_in("test", 200))
     assert {k: float(v) for k, v in numbers.items()} == pytest.approx(
         {"loss": loss, "accuracy": accuracy, "top5_accuracy": top5}, abs=6e-3)
+    for split, learned in (("val", True), ("test", False)):  # a validation accuracy it is not
+        assert main(["evaluate", "--experiment", "all", "--which", "newest", "--split", split]) == 0
+        assert ("it learned from these" in capsys.readouterr().out) == learned
 
 
 def slow_measure(state, images):
@@ -314,6 +317,7 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
     (["evaluate", "--checkpoint", "absent.pt"], "absent.pt"), (["predict", "absent.pkl"], "absent.pkl"),
     (["evaluate", "--checkpoint", "."], "is a folder, not a checkpoint"),
     (["predict", str(ROOT / "Makefile")], "not a pickle"),
+    (["bench", "--repeats", "0"], "repeats=0: at least 1"), (["bench", "--steps", "0"], "steps=0, .*at least 1"),
     (["train", "--resume", *NET], "no newest checkpoint of 'depthwise_dilated'"),
     (["train", "--resume", str(ROOT / "README.md"), *NET], "not a checkpoint"),
     (["train", "--num-epochs", "0", *NET], "num_epochs=0 must be greater than 0"),

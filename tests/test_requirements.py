@@ -11,7 +11,8 @@ COLAB = {"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.3", "matplotl
          "torchsummary": "1.5.1", "tqdm": "4.67.3", "tensorboard": "2.20.0"}  # August 2026, Python 3.13
 KAGGLE = {"torch": "2.10.0", "torchvision": "0.25.0", "numpy": "2.0.2", "matplotlib": "3.10.0", "pandas": "2.2.2",
           "albumentations": "2.0.8", "nbclient": "0.10.4"}  # August 2026, Python 3.12
-ABSENT_THERE = {"torch-lr-finder", "jupyter", "torchsummary", "scikit-learn", "nbformat", "tqdm", "tensorboard"}
+ABSENT_THERE = {"torch-lr-finder", "jupyter", "torchsummary", "scikit-learn", "scipy", "nbformat", "tqdm",
+                "tensorboard"}
 
 
 def read(name):

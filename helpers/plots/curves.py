@@ -111,7 +111,7 @@ def plot_reliability(confidence, accuracy, count, *, ax=None, label="", title=""
         ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
     ax.plot(confidence[filled], accuracy[filled], color=COLORS[number], linewidth=1)
     ax.scatter(confidence[filled], accuracy[filled], s=10 + 190 * count[filled] / count.sum(), color=COLORS[number],
-               marker="os^D"[number % 4], alpha=0.8, label=label or None)
+               marker="os^D"[number % 4], alpha=0.8, label=label or None, clip_on=False, zorder=3)
     ax.set(xlabel="confidence", ylabel="share that is right", title=title, xlim=(0, 1.02), ylim=(0, 1.02))
     ax.legend(fontsize=8, loc="upper left")
     return ax

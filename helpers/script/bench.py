@@ -84,6 +84,8 @@ def measure(way: str, steps: int) -> dict:
 
 def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
     """All of `WAYS` in turn, `repeats` times, each in a process of its own."""
+    if min(steps, repeats) < 1:
+        raise ValueError(f"steps={steps}, repeats={repeats}: at least 1 each")
     found: dict[str, list[dict]] = {way: [] for way in WAYS}
     for _ in range(repeats):
         for way, results in found.items():

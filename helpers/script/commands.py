@@ -1,7 +1,5 @@
 """The commands of script mode, one function each; `options` reads what they are given."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -96,9 +94,10 @@ def evaluate(arguments) -> None:
     images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
     if images.classes != loaded.classes:
         raise ValueError(f"{path} knows the classes {loaded.classes[:3]} …, not those of {describe(images)}")
-    batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
-    result = measure(loaded.model.to(device), batches, device=device)
-    print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}")
+    result = measure(loaded.model.to(device), MemoryLoader(images.to(device), 1000, statistics=loaded.statistics))
+    learned = arguments.split == "val" and load_checkpoint(path)["about"].get("all")
+    print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}"
+          f"{', but it learned from these (--all): no validation' if learned else ''}")
     print("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
 
 
@@ -135,8 +134,7 @@ def bench(arguments) -> None:
     say(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about ten minutes on two cores")
     measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
     record = new_record("training_speed", images, TrainConfig(), measured=measured)
-    print(speed_table(measured))
-    print(f"record: {save_record(record, reader=not arguments.write).name}")
+    print(f"{speed_table(measured)}\nrecord: {save_record(record, reader=not arguments.write).name}")
 
 
 def reference(arguments) -> None:

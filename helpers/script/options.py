@@ -5,8 +5,6 @@
     torchrun --nproc_per_node=2 -m helpers train --preset best  the same on two processes
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import fields
@@ -75,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     option("file", help="pickle of {b'data': uint8 images, b'ids': …}")
     option("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
     option("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
-    option = add(commands.lr_range_test, "suggest a learning rate", _add_config)
+    option = add(commands.lr_range_test, "suggest a learning rate; sizes, length, schedule play no part", _add_config)
     option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
     option = add(commands.reference, "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
