@@ -19,7 +19,7 @@ class TrainConfig:
     num_epochs: int = 24  # passes over the training images: more cost time, and gain less and less
     batch_size: int = 512  # images per optimizer update: more make its direction steadier, and bear a larger lr
     micro_batch_size: int = 128  # images per forward pass: fits the cache, and batch norm sees this many
-    optimizer: str = "sgd"  # rule of the update, see optim.OPTIMIZERS
+    optimizer: str = "sgd"  # rule of the update (muon has its own momentum and decay), see optim.OPTIMIZERS
     max_lr: float = 0.4  # peak learning rate, from the range test
     momentum: float = 0.9  # share of the last update kept, to smooth out noise: SGD's momentum, Adam's first beta
     nesterov: bool = True  # SGD looks ahead along its momentum, which damps swings

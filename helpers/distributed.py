@@ -39,10 +39,9 @@ def rank() -> int:
 
 
 def share(count: int, part: int) -> slice:
-    """This process's share of `count` images, in multiples of `part`; the last shares may be shorter, or empty."""
+    """This process's share of `count` images, in multiples of `part`, as even as can be; the last may be shorter."""
     parts = -(-count // part)
-    each = -(-parts // world_size()) * part
-    return slice(min(count, rank() * each), min(count, (rank() + 1) * each))
+    return slice(*(min(count, -(-number * parts // world_size()) * part) for number in (rank(), rank() + 1)))
 
 
 def check_batch(config) -> None:

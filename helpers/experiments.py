@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from helpers.data import ImageSet
-from helpers.env import device_name, get_device, get_profile, package_versions, seed_everything
+from helpers.env import device_name, get_device, get_profile, look_up, package_versions, seed_everything
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
 from helpers.runs import ROOT, run_dir, write_text
@@ -36,12 +36,9 @@ def save_record(record: dict, *, reader: bool = True) -> Path:
 
 
 def load_record(experiment: str) -> dict:
-    """The committed record of a reference run; `FileNotFoundError` lists the experiments there are."""
-    path = RECORDS / f"{experiment}.json"
-    if not path.exists():
-        known = sorted(p.stem for p in RECORDS.glob("*.json"))
-        raise FileNotFoundError(f"no record {experiment!r} in figures/records: there are {known}")
-    return json.loads(path.read_text())
+    """The committed record of a reference run; an unknown name raises `ValueError` that lists the known."""
+    records = {path.stem: path for path in RECORDS.glob("*.json")}
+    return json.loads(look_up(records, experiment, "record").read_text())
 
 
 def load_reference_logits(experiment: str = "custom_resnet") -> np.ndarray:
@@ -69,7 +66,8 @@ def run_seed(train: ImageSet, other: ImageSet, config: TrainConfig, *, split: st
     if history.stopped:
         raise KeyboardInterrupt(history.stopped)
     plain = MemoryLoader(train.first(min(measured, len(train))).to(device), 1000, statistics=loaders.val.statistics)
-    results = {split: evaluate(model, loaders.val), "train": evaluate(model, plain)}
+    results = {part: evaluate(model, batches, precision=config.precision)
+               for part, batches in ((split, loaders.val), ("train", plain))}
     final = {f"{part}_{key}": result[key] for part, result in results.items() for key in ("accuracy", "loss")}
     run |= {"history": history.epochs, "final": final, "seconds": sum(history.column("seconds"))}
     return run, model, loaders.val

@@ -106,6 +106,8 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
     trial, device = copy.deepcopy(model), next(model.parameters()).device
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
     finder = LRFinder(trial, make_optimizer(trial, config), criterion, device=device)
+    if len(finder.optimizer.param_groups) > 1:
+        raise ValueError(f"optimizer={config.optimizer!r} has one learning rate a group: no range test finds them")
 
     def until_nan(steps):  # takes the place of a progress widget, and ends the sweep at a NaN
         losses = finder.history["loss"]

@@ -67,10 +67,11 @@ class RunFolder:
 
     @classmethod
     def continuing(cls, checkpoint: Path, experiment: str, **options) -> RunFolder:
-        """The run of `checkpoint`, to go on from there; a new folder where its own cannot be written to."""
-        parent = checkpoint.resolve().parent
-        own = parent.name == "checkpoints" and os.access(parent.parent, os.W_OK)
-        return cls(parent.parent if own else new_folder(experiment), origin=checkpoint, **options)
+        """The run of `checkpoint`, to go on from there; a new folder where its own is read-only, or may be farther."""
+        file = checkpoint.resolve()
+        own = file.parent.name == "checkpoints" and os.access(file.parents[1], os.W_OK)
+        own &= file.name == "last.pt" or not file.with_name("last.pt").exists()
+        return cls(file.parents[1] if own else new_folder(experiment), origin=checkpoint, **options)
 
     def newest(self) -> Path | None:
         """The checkpoint to resume from, or None."""
@@ -96,10 +97,10 @@ class RunFolder:
             for surplus in self.ranked()[self.keep:]:  # only now that the new one is safely on disk
                 surplus.unlink()
         write_text(self.folder / "history.csv", pandas.DataFrame(state["history"]).to_csv(index=False))
+        self._log(row)
         # Comes last: after a kill at any moment before it, the epoch is trained and written again.
         save_checkpoint(self.checkpoints / "last.pt", state)
         self.origin = None  # from now on this folder has its own
-        self._log(row)
 
     def _log(self, row: dict) -> None:
         """Scalars for TensorBoard, where it is installed."""

@@ -41,7 +41,7 @@ class _Array:
 
 def _array(content, kind: _Kind, shape: tuple, order: str) -> np.ndarray:
     """An array of these bytes, or of objects from a list of them."""
-    flat = np.fromiter(content, object) if isinstance(content, list) else np.frombuffer(bytearray(content), kind.dtype)
+    flat = np.fromiter(content, object) if isinstance(content, list) else np.frombuffer(content, kind.dtype).copy()
     return flat.reshape(shape, order=order)
 
 
@@ -103,7 +103,7 @@ def read_hidden_test(path: str | Path) -> tuple[Tensor, np.ndarray]:
     if ids.shape != (len(images),) or len(set(plain)) != len(plain):
         raise ValueError(f"{path}: {len(images)} images but ids of shape {ids.shape}, {len(set(plain))} different; "
                          "each image needs its own id")
-    return images, np.asarray(plain)
+    return images, np.asarray(plain, object)  # else large whole numbers become floats
 
 
 def _to_images(data: np.ndarray, path) -> Tensor:
@@ -126,15 +126,15 @@ def _to_images(data: np.ndarray, path) -> Tensor:
 def predict_images(images: Tensor, models: list[LoadedModel], device: torch.device, *, flip: bool = False) -> Tensor:
     """Mean logits (N, num_classes) of one or several models, each with its own statistics; `flip`: mirrored too."""
     data = ImageSet(images, torch.zeros(len(images), dtype=int), models[0].classes, "hidden", real=False).to(device)
-    return sum(predict_logits(one.model.to(device), MemoryLoader(data, 1000, statistics=one.statistics), flip=flip)[0]
-               for one in models) / len(models)
+    return sum(predict_logits(one.model.to(device), MemoryLoader(data, 1000, statistics=one.statistics),
+                              precision=one.config.precision, flip=flip)[0] for one in models) / len(models)
 
 
 def load_ensemble(best: Path, count: int) -> list[tuple[Path, LoadedModel]]:
     """The `count` best checkpoints of the run that `best` belongs to, or `best` alone."""
     if count < 1:
         raise ValueError(f"top={count}: an ensemble needs at least 1 checkpoint")
-    paths = [best] if count == 1 else RunFolder(best.parent.parent).ranked()[:count]
+    paths = [best] if count == 1 else RunFolder(best.resolve().parent.parent).ranked()[:count]
     if len(paths) < count:
         raise ValueError(f"the run of {best} keeps {len(paths)} ranked checkpoints, {count} were asked for")
     return [(path, load_model(path)) for path in paths]

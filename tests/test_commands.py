@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, fields, replace
@@ -181,7 +182,7 @@ def test_what_cannot_be_resumed_is_named(runs, trained, monkeypatch, capsys, wor
 
 
 def test_a_folder_called_best_is_not_taken_for_the_best(trained, runs, tmp_path, monkeypatch):
-    monkeypatch.setenv("CIFAR_RUNS", str(trained))
+    shutil.copytree(trained, runs)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "best").mkdir()
     assert main(["train", "--experiment", "mine", "--num-epochs", "3", "--resume", "best", *NET]) == 0
@@ -238,11 +239,9 @@ def slow_logits(state, images):
 
 @pytest.fixture
 def exact(monkeypatch, trained):
-    """The trained run, its files and float32 arithmetic."""
+    """The run trained in float32, and its files."""
     monkeypatch.setenv("CIFAR_PROFILE", "smoke")
     monkeypatch.setenv("CIFAR_RUNS", str(trained))
-    for module in ("train", "predict"):
-        monkeypatch.setattr(f"helpers.{module}.resolve_precision", lambda precision, device: "float32")
     return RunFolder(only(trained, "mine/*"))
 
 
@@ -315,6 +314,8 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
 @pytest.mark.parametrize("words, named", [
     (["evaluate", "--experiment", "unheard-of"], "no best checkpoint of 'unheard-of'"),
     (["evaluate", "--checkpoint", "absent.pt"], "absent.pt"), (["predict", "absent.pkl"], "absent.pkl"),
+    (["evaluate", "--checkpoint", ""], "is a folder"),
+    (["lr-range-test", "--preset", "fast"], "'muon' has one learning rate a group"),
     (["evaluate", "--checkpoint", "."], "is a folder, not a checkpoint"),
     (["predict", str(ROOT / "Makefile")], "not a pickle"),
     (["bench", "--repeats", "0"], "repeats=0: at least 1"), (["bench", "--steps", "0"], "steps=0, .*at least 1"),

@@ -53,6 +53,7 @@ def test_shares_are_disjoint_complete_and_whole_parts(monkeypatch, world):
             assert sum(shares, []) == list(range(count)), (count, part)
             assert all(share[0] % part == 0 for share in shares if share), (count, part)
             assert max(map(len, shares)) <= -(-count // (part * world)) * part, (count, part)
+            assert all(shares) == (count > part * (world - 1)), (count, part)  # a part for each, and none is idle
 
 
 def test_every_process_needs_a_micro_batch(monkeypatch):

@@ -12,7 +12,7 @@ from helpers.predict import predict_logits
 from helpers.script import reference
 from helpers.script.bench import speed_table
 from helpers.script.options import main
-from helpers.train import TrainConfig
+from helpers.train import DivergedError, TrainConfig
 
 README = (experiments.ROOT / "README.md").read_text()
 RECORDED = sorted(experiments.RECORDS.glob("*.json"))
@@ -56,6 +56,15 @@ def test_reference_trains_recipes_in_turn_and_goes_on(tmp_path, monkeypatch):
     assert [record["runs"] for record in again] == [record["runs"] for record in first]
 
 
+def test_a_diverged_reference_says_so_and_gives_no_logits(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    recipe = replace(TINY, model="depthwise_dilated", precision="float32", max_lr=1e30)
+    with pytest.raises(DivergedError, match="^wild, seed 3, diverged: loss is "):
+        reference.run_reference({"wild": recipe}, [3])
+    assert not list(tmp_path.rglob("*.json")) and not list(tmp_path.rglob("*.npz"))
+
+
 def test_reference_record_is_the_reference_recipe():
     record = experiments.load_record("custom_resnet")
     recorded = TrainConfig(**record["config"])  # from before memory was kept, which changes no result
@@ -75,7 +84,7 @@ def test_reference_logits_give_the_recorded_accuracy():
 
 
 def test_unknown_record_lists_the_known():
-    with pytest.raises(FileNotFoundError, match="custom_resnet"):
+    with pytest.raises(ValueError, match="unknown record 'no_such_experiment': choose from .*'custom_resnet'"):
         experiments.load_record("no_such_experiment")
 
 

@@ -62,7 +62,7 @@ def lines_of_code(path):
     return len(code - docs)
 
 
-@pytest.mark.parametrize("files, lines, code", [("*.py", 2376, 1599), ("script/*.py", 445, 327)])
+@pytest.mark.parametrize("files, lines, code", [("*.py", 2376, 1599), ("script/*.py", 444, 327)])
 def test_the_package_does_not_grow(files, lines, code):
     """What the notebooks share, and script mode. The aim was 1,900 lines for both; these bounds may only be lowered.
 

@@ -139,16 +139,27 @@ def test_folders_of_one_second_differ(tmp_path):
     assert made == sorted(made)
 
 
-def test_scalars_reach_tensorboard_once_each(tmp_path):
+def test_scalars_reach_tensorboard_once_each(tmp_path, monkeypatch):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = RunFolder(tmp_path / "run")
     for count in (1, 2, 3):
         run.save(state([0.25, 0.5, 0.125][:count]))
     resumed = RunFolder(tmp_path / "run")  # from epoch 2: what was logged of epoch 3 gives way
     resumed.save(state([0.25, 0.5, 0.75]))
+    def killed_after(path, content):
+        save_checkpoint(path, content)
+        if path.name == "last.pt":
+            raise KeyboardInterrupt
+
+    for accuracy in (0.875, 0.625):  # the epoch counts as trained: its scalars must be there already
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(runs, "save_checkpoint", killed_after)
+            RunFolder(tmp_path / "run").save(state([0.25, 0.5, 0.75, accuracy]))
+    RunFolder(tmp_path / "run").save(state([0.25, 0.5, 0.75, 0.625, 1]))
     events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
-    assert [(e.step, e.value) for e in events.Scalars("val/accuracy")] == [(1, 0.25), (2, 0.5), (3, 0.75)]
+    logged = [(event.step, event.value) for event in events.Scalars("val/accuracy")]
+    assert logged == [(1, 0.25), (2, 0.5), (3, 0.75), (4, 0.625), (5, 1)]
 
 
 # --- found again ------------------------------------------------------------------------------------------------
@@ -318,16 +329,29 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, quiet, recipe, epochs)
     assert (resumed.folder / "best.txt").read_text() == (whole.folder / "best.txt").read_text()
 
 
-def test_the_best_can_be_continued(tmp_path, quiet):
+@pytest.mark.parametrize("last", ["whole", "missing", "damaged"])
+def test_the_best_can_be_continued(tmp_path, quiet, monkeypatch, last):
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
     whole = RunFolder(tmp_path / "a" / "run", keep=4, about=ABOUT)
     train(CONFIG, whole)
     second = next(path for path in whole.ranked() if "epoch_002" in path.name)
-    before = readable(whole.folder)
+    expected = readable(whole.folder)
+    if last != "whole":
+        (whole.checkpoints / "last.pt").unlink()
+    if last == "damaged":
+        (whole.checkpoints / "last.pt").write_bytes(b"half of it")
+    before = {path: path.read_bytes() for path in whole.folder.rglob("*") if path.is_file()}
     resumed = RunFolder.continuing(second, "a", keep=4, about=ABOUT)
     assert resumed.newest() == second
     train(CONFIG, resumed, resume=True)
-    assert resumed.newest() == whole.checkpoints / "last.pt"
-    assert_same(readable(whole.folder), before)
+    assert resumed.newest() == resumed.checkpoints / "last.pt"
+    mine = readable(resumed.folder)
+    assert_same(mine, {name: expected[name] for name in mine})
+    if last == "missing":
+        assert resumed.folder == whole.folder and len(mine) == 5
+    else:  # what had got farther stays as it was, and the two never mix
+        assert resumed.folder != whole.folder and len(mine) == 3  # epochs 3 and 4, last.pt
+        assert {path: path.read_bytes() for path in before} == before
 
 
 @pytest.mark.parametrize("why", ["read-only", "no run folder"])

@@ -106,6 +106,8 @@ MEMORY = {  # each makes NumPy take these eight bytes for the address of an obje
     "an element of negative size": b"cnumpy.core.multiarray\nscalar\n(" + KIND + b"(VU4\ntR(I3\nV<\nNNNI-8\nI1\nI0\ntb"
                                    + ADDRESS + b"tR",
     "more than there is": ARRAY + b"(I1\n(I9999999999\nI3072\nt" + KIND + b"(Vu1\ntRI00\n" + ADDRESS + b"tb",
+    "a size for a content": ARRAY + b"(I1\n(I-1\nt" + KIND + b"(Vu1\ntRI00\nI200000000000\ntb",
+    "a size for a buffer": b"cnumpy._core.numeric\n_frombuffer\n(I200000000000\n" + KIND + b"(Vu1\ntR(I-1\ntVC\ntR",
     "endlessly many of nothing": ARRAY + b"(I1\n(I9999999999\nt" + KIND + b"(VS0\ntRI00\nC\x00tb"}
 
 
@@ -240,6 +242,13 @@ def test_other_contents_are_named(tmp_path, content, named):
         read_hidden_test(dump(tmp_path, content))
 
 
+@pytest.mark.parametrize("ids", [np.array([2**63 + 5, *range(39)], np.uint64), [2**53 + 1, 0.5, *range(2, 40)]])
+def test_large_ids_keep_every_digit(tmp_path, ids):
+    read, labels = read_hidden_test(dump(tmp_path, {"data": PLANES, "ids": ids}))[1], torch.zeros(40, dtype=int)
+    path = write_predictions(read, labels, "s10", tmp_path / "a.pt", val_accuracy=None, root=tmp_path)
+    assert path.read_text().splitlines()[1:3] == [f"{int(ids[0])},0", f"{ids[1]},0"]
+
+
 @pytest.mark.parametrize("ids", [[b"t%02d" % i for i in range(40)], [f"t{i:02d}" for i in range(40)],
                                  np.array([b"t%02d" % i for i in range(40)]),
                                  np.array([f"t{i:02d}" for i in range(40)], object)])
@@ -255,12 +264,12 @@ def member(seed, mean=0.5, std=0.25):
     torch.manual_seed(seed)
     model = make_model("depthwise_dilated", num_classes=10).eval()
     statistics = torch.full((3,), mean), torch.full((3,), std)
-    return LoadedModel(model, TrainConfig(model="depthwise_dilated"), tuple("abcdefghij"), statistics, 0.5, 1)
+    config = TrainConfig(model="depthwise_dilated", precision="float32")
+    return LoadedModel(model, config, tuple("abcdefghij"), statistics, 0.5, 1)
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_an_ensemble_is_the_mean_of_a_slow_loop(flip, monkeypatch):
-    monkeypatch.setattr("helpers.predict.resolve_precision", lambda precision, device: "float32")
+def test_an_ensemble_is_the_mean_of_a_slow_loop(flip):
     members = [member(1), member(2, 0.4, 0.2), member(3, 0.6, 0.3)]
     logits = predict_images(IMAGES, members, torch.device("cpu"), flip=flip)
     for image, row in zip(IMAGES[:12], logits, strict=False):
@@ -285,12 +294,16 @@ def run_with(tmp_path, count):
     return run
 
 
-def test_members_of_an_ensemble_are_the_best(tmp_path):
+def test_members_of_an_ensemble_are_the_best(tmp_path, monkeypatch):
     run = run_with(tmp_path, 3)
     best = run.ranked()[0]
     assert [loaded.epoch for _, loaded in load_ensemble(best, 3)] == [2, 3, 1]
     assert [path for path, _ in load_ensemble(best, 2)] == run.ranked()[:2]
     assert [path.name for path, _ in load_ensemble(run.checkpoints / "last.pt", 1)] == ["last.pt"]
+    monkeypatch.chdir(run.checkpoints)
+    written = write_predictions(np.arange(1), torch.zeros(1), "a", best, val_accuracy=0.9, root=tmp_path)
+    for other in (Path(best.name), written.with_name("model.pt")):  # relative, and what an evaluation leaves
+        assert [loaded.epoch for _, loaded in load_ensemble(other, 3)] == [2, 3, 1]
     with pytest.raises(ValueError, match="keeps 3 ranked checkpoints, 4 were asked for"):
         load_ensemble(best, 4)
     for count in (0, -1):

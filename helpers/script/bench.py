@@ -72,8 +72,7 @@ def measure(way: str, steps: int) -> dict:
         recipe = replace(config, num_epochs=2, scheduler="constant", image_sizes=((0, size),))
         batches = plain_loader(train, recipe.batch_size) if way == "plain way" else make_loaders(
             train, None, recipe, device).train
-        model = make_model(recipe.model)
-        share = epochs / config.num_epochs
+        model, share = make_model(recipe.model), epochs / config.num_epochs
         operations += share * 6 * sum(count_macs(model, (3, size, size)).values())
         history = fit(model, (batches, None), recipe, device=device, progress=False)
         seconds += share * EPOCH / len(train) * history.last["seconds"]

@@ -83,9 +83,8 @@ def train(arguments) -> None:
         say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
 
 
-def _checkpoint(arguments) -> Path:
-    """The file that was given, or the one to be found."""
-    return Path(arguments.checkpoint or find_checkpoint(arguments.experiment, arguments.which))
+def _checkpoint(given) -> Path:
+    return find_checkpoint(given.experiment, given.which) if given.checkpoint is None else Path(given.checkpoint)
 
 
 def evaluate(arguments) -> None:
@@ -94,7 +93,8 @@ def evaluate(arguments) -> None:
     images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
     if images.classes != loaded.classes:
         raise ValueError(f"{path} knows the classes {loaded.classes[:3]} …, not those of {describe(images)}")
-    result = measure(loaded.model.to(device), MemoryLoader(images.to(device), 1000, statistics=loaded.statistics))
+    batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
+    result = measure(loaded.model.to(device), batches, precision=loaded.config.precision)
     learned = arguments.split == "val" and load_checkpoint(path)["about"].get("all")
     print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}"
           f"{', but it learned from these (--all): no validation' if learned else ''}")

@@ -34,9 +34,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     group, meaning = parser.add_argument_group("fields of TrainConfig"), field_help()
     for field in fields(TrainConfig):
         names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
-        text = meaning[field.name]
-        if field.name in TABLES:
-            text = f"{text.partition('see ')[0]}one of {', '.join(TABLES[field.name])}"
+        choices = f"one of {', '.join(TABLES[field.name])}" if field.name in TABLES else ""
+        text = meaning[field.name].partition("see ")[0] + choices
         how = ({"action": argparse.BooleanOptionalAction} if field.type == "bool" else
                {"type": {"int": int, "float": float, "tuple": pairs}.get(field.type), "metavar": field.type.upper()})
         group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, **how,
@@ -73,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     option("file", help="pickle of {b'data': uint8 images, b'ids': …}")
     option("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
     option("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
-    option = add(commands.lr_range_test, "suggest a learning rate; sizes, length, schedule play no part", _add_config)
+    option = add(commands.lr_range_test, "suggest a learning rate; sizes, clipping, schedule play no part", _add_config)
     option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
     option = add(commands.reference, "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")

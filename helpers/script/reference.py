@@ -11,7 +11,7 @@ from helpers.data import load_cifar
 from helpers.experiments import RECORDS, load_record, new_record, run_seed, save_record
 from helpers.predict import predict_logits
 from helpers.runs import run_dir
-from helpers.train import TrainConfig
+from helpers.train import DivergedError, TrainConfig
 
 # The recipe of the reference run: the defaults, on 24-pixel images for the first 16 of its 24 epochs.
 REFERENCE = TrainConfig(image_sizes=((0, 24), (16, 32)))
@@ -21,7 +21,7 @@ def run_reference(recipes: dict[str, TrainConfig], seeds: list[int]) -> list[Pat
     """Train each recipe with each seed on all training images, in turn, and open the test set after the last epoch.
 
     Writes one reader's record a recipe, under its name, and the test logits of the first seed. ``tta_test_accuracy`` is
-    with test-time augmentation: flips, and shifts of one pixel. Called again, it goes on where it stopped.
+    with flips, and shifts of one pixel. Called again, it goes on where it stopped; `DivergedError` ends it.
     """
     records, paths = {}, {}
     for seed in seeds:
@@ -29,15 +29,16 @@ def run_reference(recipes: dict[str, TrainConfig], seeds: list[int]) -> list[Pat
             config = replace(recipe, seed=seed)
             train, test = (load_cifar(config.dataset, split) for split in ("train", "test"))
             record = records.setdefault(name, new_record(name, train, recipe, model=recipe.model, profile="full"))
-            run, model, batches = run_seed(train, test, config, measured=10_000, resume=True,
-                                           checkpoint=run_dir() / name / f"seed_{seed}.pt",
-                                           progress=sys.stderr.isatty())
-            logits, labels = predict_logits(model, batches, flip=True, shift=1)
+            run, model, batches = run_seed(train, test, config, measured=10_000, progress=sys.stderr.isatty(),
+                                           checkpoint=run_dir() / name / f"seed_{seed}.pt", resume=True)
+            if run["status"] != "finished":
+                raise DivergedError(f"{name}, seed {seed}, {run['status']}")
+            logits, labels = predict_logits(model, batches, flip=True, shift=1, precision=config.precision)
             run["final"]["tta_test_accuracy"] = (logits.argmax(1) == labels).float().mean().item()
             record["runs"].append(run | {"changes": {} if seed == recipe.seed else {"seed": seed}})
             paths[name] = save_record(record)
             if seed == seeds[0]:
-                logits = predict_logits(model, batches)[0].numpy().astype(np.float16)
+                logits = predict_logits(model, batches, precision=config.precision)[0].numpy().astype(np.float16)
                 np.savez_compressed(paths[name].with_name(f"{name}_test_logits.npz"), logits=logits)
     return list(paths.values())
 
