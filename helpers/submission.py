@@ -75,7 +75,7 @@ def read_pickle(path: str | Path):
     except FileNotFoundError:
         raise
     except Exception as error:
-        raise ValueError(f"{path}: not a pickle of plain arrays, bytes, strings, numbers, lists and dicts "
+        raise ValueError(f"{path}: not a pickle of plain arrays, bytes, strings, numbers, lists and dicts: ask for one "
                          f"({type(error).__name__}: {error}); nothing in it was run") from error
 
 
