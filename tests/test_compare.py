@@ -73,7 +73,7 @@ def test_a_run_is_what_one_would_train_by_hand(trained):
     model = small_net()
     loaders = make_loaders(few, VAL, config, CPU)
     history = fit(model, (loaders.train, None), config, device=CPU, progress=False)
-    val = evaluate(model, loaders.val)
+    val = evaluate(model, loaders.val, precision="float32")  # as it was trained
     mean, std = (s.view(3, 1, 1) for s in loaders.train.statistics)
     plain = few.first(60)  # as many as there are validation images, un-augmented
     with torch.no_grad():
