@@ -146,6 +146,7 @@ def test_scalars_reach_tensorboard_once_each(tmp_path, monkeypatch):
         run.save(state([0.25, 0.5, 0.125][:count]))
     resumed = RunFolder(tmp_path / "run")  # from epoch 2: what was logged of epoch 3 gives way
     resumed.save(state([0.25, 0.5, 0.75]))
+
     def killed_after(path, content):
         save_checkpoint(path, content)
         if path.name == "last.pt":
