@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from helpers.download import TITLES, dataset_class, fetch_cifar, is_complete
+from helpers.download import TITLES, fetch_cifar, find_official, ways_out
 from helpers.env import get_profile
 
 ROOT = Path(__file__).resolve().parent.parent
-KAGGLE_INPUT = Path("/kaggle/input")
-SHAPES = ("disk", "square", "triangle", "ring", "cross", "bars", "diamond", "arch", "checker", "star")
+SIZES = {"train": 50_000, "test": 10_000}  # images in the official sets, and in what stands in for them
+SMOKE_SIZES = {"train": 600, "test": 200}
+BLOCK = 500  # stand-in images drawn at a time: 50,000 at once would take 4 GB
 
 
 @dataclass(frozen=True)
@@ -61,31 +61,43 @@ def load_cifar(name: str = "cifar10", split: str = "train", root: str | Path | N
                count: int | None = None) -> ImageSet:
     """The `split` ``"train"`` (50,000 images) or ``"test"`` (10,000) of ``"cifar10"`` or ``"cifar100"``.
 
-    Looks for the official python files under `root` (by default the repository's ``data/``), ``$CIFAR_ROOT`` and
-    Kaggle's input folder, then fetches them. Without files and network, and always in the smoke profile, the
-    stand-in is returned. `count` keeps only the first images, as many of each class as it allows.
+    Looks for the official python files under `root` (by default the repository's ``data/``), in
+    ``$CIFAR_ROOT`` and in Kaggle's input folder, then fetches them. Without files and network the stand-in is
+    returned, as large as the official set; in the smoke profile always, and small. `count` keeps only the
+    first images, as many of each class as it allows; of the stand-in it makes as many as asked for.
     """
     if name not in TITLES or split not in ("train", "test"):
         raise ValueError(f"name={name!r}, split={split!r}: choose from {sorted(TITLES)} and 'train' or 'test'")
     if get_profile() == "smoke":
-        return make_stand_in(split, count or {"train": 600, "test": 200}[split])
-    folder = _find_or_fetch(name, Path(root) if root else ROOT / "data")
-    if folder is None:
-        return make_stand_in(split, count or {"train": 5000, "test": 1000}[split])
-    official = dataset_class(name)(folder, train=split == "train", download=False)
+        return make_stand_in(split, count or SMOKE_SIZES[split])
+    official = _find_or_fetch(name, split, Path(root) if root else ROOT / "data")
+    if official is None:
+        return make_stand_in(split, count or SIZES[split])
     images = torch.from_numpy(official.data).permute(0, 3, 1, 2).contiguous()
     return ImageSet(images, torch.tensor(official.targets), tuple(official.classes), name, real=True).first(count)
 
 
-@cache
-def _find_or_fetch(name: str, root: Path) -> Path | None:
-    """The first folder that holds the official files; offline, say loudly, once, that the stand-in takes over."""
-    folders = [root, Path(os.environ.get("CIFAR_ROOT") or root), KAGGLE_INPUT, *sorted(KAGGLE_INPUT.glob("*"))]
+_in_vain: set[tuple] = set()  # what this process asked the mirrors for without success
+
+
+def _find_or_fetch(name: str, split: str, root: Path):
+    """The official set from the first folder that holds its files, or else from a mirror.
+
+    Where neither helps, says so loudly, once, and returns None. Folders are searched at every call. Mirrors
+    are asked again only after the reader changed ``$CIFAR_ROOT`` or ``$CIFAR_MIRROR``.
+    """
+    found = find_official(name, split, root)
+    if found is not None:
+        return found
+    tried = (name, os.environ.get("CIFAR_ROOT"), os.environ.get("CIFAR_MIRROR"))
+    if tried in _in_vain:
+        return None
     try:
-        return next((folder for folder in folders if is_complete(name, folder)), None) or fetch_cifar(name, root)
+        return find_official(name, split, fetch_cifar(name, root))
     except ConnectionError as error:
-        print(f"!! No {TITLES[name]} files and no mirror within reach: STAND-IN DATA, NOT CIFAR, is used.\n"
-              f"   {error}\n   Put the official files into {root.name}/ (see data/README.md), or set CIFAR_ROOT.")
+        _in_vain.add(tried)
+        print(f"!! No {TITLES[name]} files and no mirror within reach: STAND-IN DATA, NOT CIFAR, is used.",
+              *str(error).splitlines(), *ways_out(name, root), sep="\n   ")
         return None
 
 
@@ -124,40 +136,70 @@ def make_stand_in(split: str, count: int, seed: int = 0) -> ImageSet:
         raise ValueError(f"count={count}: need at least one image")
     rng = np.random.default_rng([seed, {"train": 0, "test": 1}[split]])
     labels = rng.permutation(np.arange(count) % len(SHAPES))
-    y, x = np.mgrid[-1:1:32j, -1:1:32j].astype(np.float32)
-
-    def column(low, high):
-        return rng.uniform(low, high, (count, 1, 1)).astype(np.float32)
-
-    angle, size = column(-0.35, 0.35), column(0.35, 0.7)
-    dx, dy = x - column(-0.4, 0.4), y - column(-0.4, 0.4)
-    u = (np.cos(angle) * dx + np.sin(angle) * dy) / size
-    v = (np.cos(angle) * dy - np.sin(angle) * dx) / size
-    inside = np.choose(labels[:, None, None], _shapes(u, v))
-    stripes = 0.15 * np.sin(column(4, 25) * (x * np.cos(column(0, 3)) + y * np.sin(column(0, 3))))
-    coarse = rng.normal(0, 0.22, (count, 3, 8, 8)).astype(np.float32).repeat(4, 2).repeat(4, 3)
-    colors = rng.uniform(0.1, 0.9, (2, count, 3, 1, 1)).astype(np.float32)
-    scene = np.where(inside[:, None], colors[0] + stripes[:, None], colors[1] + coarse)
-    scene += rng.normal(0, 0.06, scene.shape).astype(np.float32)
-    images = (scene.clip(0, 1) * 255).round().astype(np.uint8)
+    traits = _draw_traits(count, rng)
+    images = np.empty((count, 3, 32, 32), np.uint8)
+    for start in range(0, count, BLOCK):
+        block = slice(start, start + BLOCK)
+        scene = _paint(labels[block], {name: values[block] for name, values in traits.items()})
+        scene += rng.normal(0, 0.06, scene.shape).astype(np.float32)  # grain, the last draw
+        images[block] = (scene.clip(0, 1) * 255).round()
     return ImageSet(torch.from_numpy(images), torch.from_numpy(labels), SHAPES, "shapes10", real=False)
 
 
-def _shapes(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Which points belong to each of `SHAPES`, in coordinates −1 … 1."""
-    r, box = np.hypot(u, v), np.maximum(abs(u), abs(v)) < 0.9
-    return (
-        r < 1, box, (v < 0.8) & (v > 2.2 * abs(u) - 1), (r < 1) & (r > 0.55),
-        box & (np.minimum(abs(u), abs(v)) < 0.28), box & (np.sin(7 * u) > 0), abs(u) + abs(v) < 1,
-        (r < 1) & (r > 0.5) & (v < 0.1), box & (np.sin(5 * u) * np.sin(5 * v) > 0),
-        r < 0.62 + 0.38 * np.cos(5 * np.arctan2(v, u)),
-    )
+def _draw_traits(count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """What is random in `count` scenes, image by image; the order of the draws decides what they are."""
+    def column(low, high):
+        return rng.uniform(low, high, (count, 1, 1)).astype(np.float32)
+
+    traits = {"angle": column(-0.35, 0.35), "size": column(0.35, 0.7),
+              "right": column(-0.4, 0.4), "down": column(-0.4, 0.4),
+              "pitch": column(4, 25), "turn_x": column(0, 3), "turn_y": column(0, 3)}
+    traits["clutter"] = rng.normal(0, 0.22, (count, 3, 8, 8)).astype(np.float32)
+    colors = rng.uniform(0.1, 0.9, (2, count, 3, 1, 1)).astype(np.float32)
+    traits["shape_color"], traits["ground_color"] = colors
+    return traits
+
+
+def _paint(labels: np.ndarray, traits: dict[str, np.ndarray]) -> np.ndarray:
+    """Scenes float32 (n, 3, 32, 32), about 0–1: a striped shape on cluttered ground."""
+    y, x = np.mgrid[-1:1:32j, -1:1:32j].astype(np.float32)
+    dx = x - traits["right"]
+    dy = y - traits["down"]
+    cos, sin = np.cos(traits["angle"]), np.sin(traits["angle"])
+    u = (cos * dx + sin * dy) / traits["size"]
+    v = (cos * dy - sin * dx) / traits["size"]
+    inside = np.zeros(u.shape, bool)
+    for label, contains in enumerate(SHAPE_RULES.values()):
+        own = labels == label
+        inside[own] = contains(u[own], v[own])
+    stripes = 0.15 * np.sin(traits["pitch"] * (x * np.cos(traits["turn_x"]) + y * np.sin(traits["turn_y"])))
+    ground = traits["ground_color"] + traits["clutter"].repeat(4, 2).repeat(4, 3)
+    return np.where(inside[:, None], traits["shape_color"] + stripes[:, None], ground)
+
+
+def _box(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(abs(u), abs(v)) < 0.9
+
+
+SHAPE_RULES = {  # which points belong to a shape, in coordinates −1 … 1; in the order of the labels
+    "disk": lambda u, v: np.hypot(u, v) < 1,
+    "square": _box,
+    "triangle": lambda u, v: (v < 0.8) & (v > 2.2 * abs(u) - 1),
+    "ring": lambda u, v: (np.hypot(u, v) < 1) & (np.hypot(u, v) > 0.55),
+    "cross": lambda u, v: _box(u, v) & (np.minimum(abs(u), abs(v)) < 0.28),
+    "bars": lambda u, v: _box(u, v) & (np.sin(7 * u) > 0),
+    "diamond": lambda u, v: abs(u) + abs(v) < 1,
+    "arch": lambda u, v: (np.hypot(u, v) < 1) & (np.hypot(u, v) > 0.5) & (v < 0.1),
+    "checker": lambda u, v: _box(u, v) & (np.sin(5 * u) * np.sin(5 * v) > 0),
+    "star": lambda u, v: np.hypot(u, v) < 0.62 + 0.38 * np.cos(5 * np.arctan2(v, u)),
+}
+SHAPES = tuple(SHAPE_RULES)
 
 
 def _first_of_each(labels: Tensor, count: int) -> Tensor:
     """Ascending indices of `count` images, the first of each class, as even as it goes."""
     if not 1 <= count <= len(labels):
-        raise ValueError(f"count={count}: must be between 1 and {len(labels)}")
+        raise ValueError(f"count={count}: must be between 1 and {len(labels)}, the number of images")
     rank = one_hot(labels).cumsum(0).gather(1, labels[:, None])[:, 0]  # 1 for the first of its class
     return rank.argsort(stable=True)[:count].sort().values
 

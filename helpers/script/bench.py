@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import torch
-from torch.utils.benchmark import Timer
 from torch.utils.data import DataLoader
 
 from helpers.augment import AlbumentationsDataset, make_albumentations
@@ -39,6 +38,8 @@ def plain_loader(data: ImageSet, batch_size: int) -> DataLoader:
 
 def measure_ceiling(precision: str, device: torch.device, size: int = 2048, seconds: float = 2.0) -> float:
     """Operations per second of a matrix product (size, size) · (size, size): the median over `seconds`."""
+    from torch.utils.benchmark import Timer  # here: its import prints where CUDA finds no GPU
+
     a, b = (torch.randn(size, size, device=device).to(PRECISIONS[precision] or torch.float32) for _ in range(2))
     timer = Timer("a @ b", globals={"a": a, "b": b}, num_threads=torch.get_num_threads())  # waits for the device
     return 2 * size**3 / timer.blocked_autorange(min_run_time=seconds).median
@@ -95,7 +96,7 @@ def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
 
 def speed_table(found: dict[str, list[dict]]) -> str:
     """Markdown: the medians over the repeats, with the smallest and largest seconds per epoch."""
-    rows = ["| | seconds an epoch, median (min–max) | images a second | million operations an image "
+    rows = ["| | seconds per epoch, median (min–max) | images per second | million operations per image "
             "| share of the ceiling | peak memory |", "|---|---|---|---|---|---|"]
     for way, runs in found.items():
         middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
