@@ -1,20 +1,19 @@
-"""Records can be read back, the README's numbers come from them, and the reference run is what it says."""
+"""Records can be read back, tables of results come from them, and the reference run is what it says."""
 
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from helpers import experiments
 from helpers.data import load_cifar, make_stand_in
 from helpers.predict import predict_logits
 from helpers.script import reference
-from helpers.script.bench import speed_table
 from helpers.script.options import main
 from helpers.train import DivergedError, TrainConfig
 
-README = (experiments.ROOT / "README.md").read_text()
 RECORDED = sorted(experiments.RECORDS.glob("*.json"))
 TINY = TrainConfig(num_epochs=1, batch_size=64, micro_batch_size=64, augment="none")
 
@@ -31,9 +30,68 @@ def test_records_hold_the_form(path):
         assert all(0 <= value <= 1 for name, value in run["final"].items() if name.endswith("accuracy"))
 
 
-def test_readme_holds_the_table_of_the_records():
-    assert reference.results_table() in README
-    assert speed_table(experiments.load_record("training_speed")["measured"]) in README
+def test_one_seed_has_no_interval():
+    assert reference.describe_accuracies([0.9386]) == ("93.86 %", "n = 1")
+    assert reference.describe_accuracies([]) == ("–", "")
+
+
+def test_two_seeds_are_both_shown_and_have_no_interval():
+    assert reference.describe_accuracies([0.94, 0.93]) == ("93.50 %", "93.00 and 94.00, n = 2")
+
+
+@pytest.mark.parametrize("values", [
+    [0.9386, 0.94, 0.9371],
+    [0.9316, 0.9341, 0.9339, 0.9332],
+    [0.5, 0.5, 0.5, 0.6, 0.7],
+], ids=len)
+def test_interval_is_students(values):
+    low, high = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    number, about = reference.describe_accuracies(values)
+    assert number == f"{100 * np.mean(values):.2f} % ± {100 * (high - low) / 2:.2f}"
+    assert about == f"95 %, n = {len(values)}"
+
+
+def test_interval_by_hand():
+    """Three values 0, 1, 2: s.d. 1, and Student's t for two degrees of freedom is 4.303."""
+    assert reference.half_interval([0.0, 1.0, 2.0]) == pytest.approx(4.3027 / 3**0.5, rel=1e-4)
+
+
+def test_two_records_share_a_cell():
+    assert reference.accuracy_cell([[0.8296], [0.7801]]) == "82.96 % / 78.01 % (n = 1)"
+    assert reference.accuracy_cell([[0.82, 0.84], [0.78]]) == (
+        "83.00 % (82.00 and 84.00, n = 2) / 78.00 % (n = 1)")
+    assert reference.accuracy_cell([[], [0.78]]) == "– / 78.00 % (n = 1)"
+    assert reference.accuracy_cell([[], []]) == "–"
+
+
+def test_a_run_that_did_not_measure_it_or_finish_is_not_counted():
+    runs = [{"status": "finished", "final": {"test_accuracy": 0.9, "tta_test_accuracy": 0.91}},
+            {"status": "finished", "final": {"test_accuracy": 0.8}},
+            {"status": "diverged: loss is nan", "final": {}}]
+    finished = reference.finished_runs({"runs": runs})
+    assert finished == runs[:2]
+    assert reference.read_final(finished, "test_accuracy") == [0.9, 0.8]
+    assert reference.read_final(finished, "tta_test_accuracy") == [0.91]
+
+
+def test_devices_of_a_record_are_all_named():
+    runs = [{"status": "finished", "device": "NVIDIA T4"}, {"status": "finished"}, {"status": "finished"}]
+    assert reference.device_cell({"device": "CPU, 1 threads", "runs": runs}) == "NVIDIA T4 + CPU, 1 thread"
+
+
+def test_a_missing_record_is_named_with_its_command(tmp_path, monkeypatch, capsys):
+    for path in RECORDED:
+        if path.stem != "fast":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(reference, "RECORDS", tmp_path)
+    assert main(["results"]) == 2
+    said = capsys.readouterr().err
+    assert "no record fast.json" in said
+    assert "`python -m helpers reference --preset fast --seeds 0 1 2 3` trains it" in said
+
+
+def test_every_row_of_results_has_a_command():
+    assert {name for names in reference.RESULTS.values() for name in names} <= set(reference.COMMANDS)
 
 
 def test_results_command_prints_the_table(capsys):

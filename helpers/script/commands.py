@@ -9,7 +9,7 @@ from helpers.checkpoints import load_checkpoint
 from helpers.config import TrainConfig
 from helpers.data import channel_statistics, describe, load_cifar, split_train_val
 from helpers.env import device_name, get_device, seed_everything
-from helpers.experiments import load_record, new_record, save_record
+from helpers.experiments import RECORDS, load_record, new_record, save_record
 from helpers.loader import MemoryLoader, make_loaders
 from helpers.models import make_model
 from helpers.optim import lr_range_test as range_test
@@ -17,7 +17,14 @@ from helpers.predict import confidences
 from helpers.presets import get_preset
 from helpers.runs import ROOT, RunFolder, find_checkpoint, load_model, new_folder
 from helpers.script.bench import run_speed, speed_table
-from helpers.script.reference import REFERENCE, results_table, run_reference, write_between
+from helpers.script.reference import (
+    REFERENCE,
+    pace_sentence,
+    records_table,
+    results_table,
+    run_reference,
+    write_tables,
+)
 from helpers.submission import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.train import evaluate as measure
 from helpers.train import fit
@@ -147,8 +154,17 @@ def reference(arguments) -> None:
 def results(arguments) -> None:
     table = results_table()
     if arguments.write:
-        readme, record = ROOT / "README.md", load_record("training_speed")
-        where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
-        text = write_between(readme.read_text(), "results", table)
-        readme.write_text(write_between(text, "bench", f"{speed_table(record['measured'])}\n\n{where}"))
+        write_records_page(RECORDS / "README.md")
+        write_tables(ROOT / "README.md", {"results": table})
     print(table)
+
+
+def write_records_page(path: Path) -> None:
+    """Write all records' results, and the speed table, into the page about the records."""
+    record = load_record("training_speed")
+    where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
+    write_tables(path, {
+        "records": records_table(),
+        "pace": pace_sentence(),
+        "bench": f"{speed_table(record['measured'])}\n\n{where}",
+    })

@@ -78,7 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
     option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
     option = add(commands.results, "print the results table from the committed records")
-    option("--write", action="store_true", help="also write it, and the speed table, into README.md")
+    option("--write", action="store_true",
+           help="also write it into README.md, and the tables of all records into figures/records/README.md")
     option = add(commands.bench, "seconds an epoch of several recipes, and how far from the machine's ceiling")
     option("--suite", choices=("speed",), default="speed", help="what to measure (default: speed)")
     option("--steps", type=int, default=3, help="optimizer updates a measurement (default: 3)")
