@@ -136,3 +136,28 @@ def test_label_bars_are_the_shares():
 def test_label_bars_can_be_saved_without_axis_labels(tmp_path):
     figure = images.plot_label_bars(PICTURES[:2], np.eye(2), ("cat", "dog"))
     assert save_figure(figure, "bars", alt="two images and their labels", folder=tmp_path).stat().st_size > 1000
+
+
+def test_in_a_notebook_a_figure_carries_its_words(tmp_path, monkeypatch):
+    """The picture once, with alt text in metadata and as plain text, and a line that every renderer shows."""
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(matplotlib, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    monkeypatch.setattr(IPython.display, "display", lambda data, **options: shown.append((data, options)))
+    _, ax = plt.subplots()
+    save_figure(PLOTS["lines"](ax), "a", alt="Line  *a* rises\nfrom 3 to 4; b_1 costs $4.", folder=tmp_path)
+    (picture, options), (words, _) = shown
+    alt = "Line *a* rises from 3 to 4; b_1 costs $4."
+    assert picture["image/png"].startswith(b"\x89PNG") and picture["text/plain"] == alt
+    assert options["metadata"] == {"image/png": {"alt": alt}}
+    assert words["text/plain"] == f"In words: {alt}"
+    assert words["text/markdown"] == r"*In words:* Line \*a\* rises from 3 to 4; b\_1 costs \$4."
+    assert not plt.get_fignums(), "the inline backend would show it a second time"
+
+
+def test_figures_follow_the_folder_of_runs(tmp_path, monkeypatch):
+    monkeypatch.delenv("CIFAR_FIGURES", raising=False)
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path / "on drive"))
+    _, ax = plt.subplots()
+    assert save_figure(PLOTS["lines"](ax), "a", alt="a line") == tmp_path / "on drive" / "figures" / "a.png"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import textwrap
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]  # Okabe–Ito
 CLASS_COLORS = [*COLORS[:6], "#8C6D31", "#7F7F7F", "#6A3D9A", "#000000"]
 CHANNEL_COLORS = ["#D55E00", "#009E73", "#0072B2"]  # red, green, blue
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # same bytes each time
 SPLIT_STYLE = {
     "train": {"color": COLORS[0], "marker": "o", "linestyle": "-"},
     "val": {"color": COLORS[1], "marker": "s", "linestyle": "--"},
@@ -62,8 +66,38 @@ def _unlabelled(figure: Figure) -> list[str]:
     return missing
 
 
+def _figure_folder() -> Path:
+    """``$CIFAR_FIGURES``, else ``figures`` in the folder of the reader's runs (``$CIFAR_RUNS`` or ``runs/``)."""
+    if chosen := os.environ.get("CIFAR_FIGURES"):
+        return Path(chosen)
+    return Path(os.environ.get("CIFAR_RUNS") or ROOT / "runs") / "figures"
+
+
+def _as_png(figure: Figure) -> bytes:
+    """The figure as a notebook shows it."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=figure.dpi, bbox_inches="tight", metadata=METADATA["png"])
+    return picture.getvalue()
+
+
+def _show_with_alt_text(figure: Figure, alt: str) -> None:
+    """Show a figure in a notebook as its picture, with `alt` in the output and in a line of text below it.
+
+    Left to itself, the inline backend shows every open figure at the end of a cell, without a description; so the
+    figure is closed. (It can still be drawn on and saved.) Does nothing where no inline backend is at work.
+    """
+    if "inline" not in matplotlib.get_backend().lower():
+        return
+    from IPython.display import display
+
+    display({"image/png": _as_png(figure), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    escaped = re.sub(r"([\\*_$<`])", r"\\\1", alt)  # a description is no Markdown
+    display({"text/markdown": f"*In words:* {escaped}", "text/plain": f"In words: {alt}"}, raw=True)
+    plt.close(figure)
+
+
 def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png",), folder=None) -> Path:
-    """Save a figure, the same bytes each time, with its alt text beside it.
+    """Save a figure, the same bytes each time, with its alt text beside it; in a notebook, show it with that text.
 
     Parameters
     ----------
@@ -71,27 +105,27 @@ def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png
     name : str
         File name without ending, for example ``"01_class_balance"``.
     alt : str
-        What a reader who cannot see the figure should know.
+        What a reader who cannot see the figure should know: what is drawn, and what there is to see.
     formats : tuple of {"png", "svg", "pdf"}
     folder : path, optional
-        ``$CIFAR_FIGURES`` or ``runs/figures`` by default.
+        ``$CIFAR_FIGURES`` or ``figures`` in the folder of runs by default.
 
     Raises
     ------
     ValueError
         Without alt text, or for axes without labels.
     """
-    figure = as_figure(target)
-    if not alt.strip():
+    figure, alt = as_figure(target), " ".join(alt.split())
+    if not alt:
         raise ValueError(f"{name}: alt text is empty; say in a sentence what the figure shows")
     if missing := _unlabelled(figure):
         raise ValueError(f"{name}: no axis labels on {missing}; set xlabel and ylabel, with units")
     if os.environ.get("CIFAR_PROFILE") == "smoke":
         stamp(figure, "smoke profile: stand-in data, not CIFAR")
-    folder = Path(folder or os.environ.get("CIFAR_FIGURES") or ROOT / "runs" / "figures")
+    folder = Path(folder or _figure_folder())
     folder.mkdir(parents=True, exist_ok=True)
     for ending in formats:
-        metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(ending)
-        figure.savefig(folder / f"{name}.{ending}", metadata=metadata)
-    (folder / f"{name}.txt").write_text(alt.strip() + "\n")
+        figure.savefig(folder / f"{name}.{ending}", metadata=METADATA.get(ending))
+    (folder / f"{name}.txt").write_text(alt + "\n", encoding="utf-8")
+    _show_with_alt_text(figure, alt)
     return folder / f"{name}.{formats[0]}"
