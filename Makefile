@@ -12,11 +12,11 @@ notebooks: .venv/installed
 	$(PY) notebooks/execute.py --only "$(ONLY)" --profile "$(PROFILE)"
 
 test: .venv/tools
-	$(PY) -m ruff check helpers tests notebooks/execute.py
+	$(PY) -m ruff check helpers tests notebooks/*.py
 	$(PY) -m pytest -m "not slow"
 
 test-all: .venv/tools
-	$(PY) -m ruff check helpers tests notebooks/execute.py
+	$(PY) -m ruff check helpers tests notebooks/*.py
 	$(PY) -m pytest
 
 .venv/installed: requirements.txt constraints.txt

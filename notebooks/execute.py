@@ -1,9 +1,12 @@
-"""Build, execute and normalize the notebooks of the series.
+"""Build, execute and normalize the notebooks of the series, and tell them where they live.
 
     python notebooks/execute.py                         every notebook into runs/notebooks/
     python notebooks/execute.py --only 05 --profile smoke
     python notebooks/execute.py --write                 into notebooks/ and figures/: what is committed
     python notebooks/execute.py --build 05_topic.py     a percent script (jupytext) into notebooks/05_topic.ipynb
+    python notebooks/execute.py --address               badges and address, as `git remote get-url origin` says
+    python notebooks/execute.py --address user/repository@branch
+    python notebooks/execute.py --address none          takes them out again: so they are committed
 """
 
 from __future__ import annotations
@@ -16,62 +19,37 @@ import time
 from pathlib import Path
 
 import nbformat
+from address import (
+    ask_for_gpu,
+    badges,
+    numbered_notebooks,
+    present_address,
+    read_address,
+    set_up_cell,
+    with_badges,
+    write_address,
+)
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
-REPOSITORY = "OWNER/cifar-resnet-notebooks"  # GitHub owner/name, for badges and for the clone in Colab
 LIMIT_S = 3 * 3600  # seconds a cell may take, in the longest profile
-
-SETUP = f'''# Set-up: the same in every notebook. Finds the repository (or clones it), adds what is missing.
-import importlib.util, subprocess, sys
-from pathlib import Path
-
-folders = [Path.cwd(), *Path.cwd().parents]
-root = next((p for p in folders if (p / "helpers" / "env.py").exists()), Path("cifar-resnet-notebooks"))
-if not root.exists():
-    subprocess.run(["git", "clone", "--depth=1", "https://github.com/{REPOSITORY}", str(root)], check=True)
-needed = {{"albumentations": "albumentations>=2.0.8,<2.1", "torch_lr_finder": "torch-lr-finder",
-          "torchsummary": "torchsummary"}}
-missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
-if missing:
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing], check=True)
-sys.path.insert(0, str(root.resolve()))
-
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-import torch
-from helpers.checks import show_prediction
-from helpers.env import (by_profile, device_name, get_device, get_profile, print_environment, seed_everything)
-from helpers.plots.style import caption, save_figure, use_style
-
-use_style()
-print_environment()'''
-
-
-def badges(name: str) -> str:
-    """Colab and Kaggle badges of one notebook, as Markdown."""
-    path = f"{REPOSITORY}/blob/main/notebooks/{name}.ipynb"
-    return (f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
-            f"(https://colab.research.google.com/github/{path}) "
-            f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]"
-            f"(https://kaggle.com/kernels/welcome?src=https://github.com/{path})")
 
 
 def build(script: Path) -> Path:
     """Turn a percent script into ``notebooks/<name>.ipynb``, with set-up cell, badges and stable ids."""
     import jupytext
 
-    notebook = jupytext.read(script, fmt="py:percent")
+    notebook, address = jupytext.read(script, fmt="py:percent"), present_address()
+    notebook.cells[0].source = with_badges(notebook.cells[0].source, badges(script.stem, address))
     for number, cell in enumerate(notebook.cells):
         cell.metadata.clear()
         if cell.source.strip() == "# SETUP":
-            cell.source = SETUP
-        cell.source = re.sub(r"^BADGES$", badges(script.stem), cell.source, flags=re.M)
+            cell.source = set_up_cell(address)
         cell["id"] = f"cell-{number:02d}"
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
                          "language_info": {"name": "python"}}
+    ask_for_gpu(notebook)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     path = ROOT / "notebooks" / f"{script.stem}.ipynb"
     nbformat.write(notebook, path)
@@ -131,7 +109,7 @@ def _describe(error: Exception, notebook) -> str:
 
 def find_notebooks(only: str) -> list[Path]:
     """The numbered notebooks in order, narrowed by comma-separated numbers or beginnings of names."""
-    found = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    found = numbered_notebooks()
     wanted = [part.strip() for part in only.split(",") if part.strip()]
     chosen = [p for p in found if not wanted or any(p.name.startswith(w.zfill(2)) for w in wanted)]
     if not chosen:
@@ -145,7 +123,17 @@ def main() -> int:
     parser.add_argument("--profile", default="", choices=["", "smoke", "quick", "full"], help="size of the runs")
     parser.add_argument("--write", action="store_true", help="replace the committed notebooks and figures")
     parser.add_argument("--build", type=Path, metavar="SCRIPT", help="make a notebook from a percent script")
+    parser.add_argument("--address", nargs="?", const="origin", metavar="user/repository[@branch]",
+                        help="write address and badges into notebooks and README; without a value, origin's")
     arguments = parser.parse_args()
+    if arguments.address:
+        try:
+            address = read_address(arguments.address)
+        except ValueError as error:
+            parser.error(str(error))
+        written = write_address(address)
+        print(f"address {address or 'none'}: wrote {len(written)} files")
+        return 0
     if arguments.build:
         print(f"wrote {build(arguments.build).relative_to(ROOT)}")
         return 0
