@@ -1,4 +1,4 @@
-"""Shared code of the notebook series: data → augment → model → train → record → plot → figure."""
+"""Shared code of the notebook series: data → models → training → experiments → analysis → plots."""
 
 from helpers.compat import mend_torchvision
 

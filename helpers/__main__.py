@@ -1,8 +1,8 @@
-"""``python -m helpers``: see `helpers.script`."""
+"""``python -m helpers``: see `helpers.cli`."""
 
 import sys
 
-from helpers.script.options import main
+from helpers.cli.options import main
 
 if __name__ == "__main__":
     sys.exit(main())

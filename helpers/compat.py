@@ -9,8 +9,6 @@ import os
 from functools import cache
 from pathlib import Path
 
-import torch
-
 _alive = []  # the declarations vanish with their library
 
 
@@ -18,9 +16,12 @@ _alive = []  # the declarations vanish with their library
 def mend_torchvision() -> str:
     """Declare torchvision's missing operators; returns what was found and done, for the environment table."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # albumentations asks the network for its version
+    for name in ("torch", "torchvision"):
+        if importlib.util.find_spec(name) is None:
+            return f"{name} is not installed"
+    import torch  # not above: figures can be drawn where there is no torch
+
     spec = importlib.util.find_spec("torchvision")
-    if spec is None:
-        return "torchvision is not installed"
     extensions = [path for path in Path(spec.origin).parent.glob("_C*") if path.suffix in (".so", ".pyd", ".dylib")]
     try:
         for path in extensions:

@@ -49,9 +49,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from helpers.checks import show_prediction
 from helpers.env import by_profile, device_name, get_device, get_profile, seed_everything, set_up
-from helpers.plots.style import caption, save_figure, use_style
+from helpers.exercises import show_prediction
+from helpers.plots import caption, save_figure, use_style
 
 use_style()
 set_up()

@@ -5,15 +5,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.augment import (
-    BATCH_AUGMENTS,
-    AlbumentationsDataset,
-    BatchAugment,
-    make_albumentations,
-    seed_worker,
-    strict_albumentations,
-)
-from helpers.data import channel_statistics, make_stand_in
+from helpers.data.augment import BATCH_AUGMENTS, BatchAugment
+from helpers.data.image_set import channel_statistics
+from helpers.data.per_image import AlbumentationsDataset, make_albumentations, seed_worker, strict_albumentations
+from helpers.data.stand_in import make_stand_in
 
 DATA = make_stand_in("train", 200)
 MEAN, STD = channel_statistics(DATA.images)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.utils import benchmark
 
-from helpers.config import TrainConfig
-from helpers.models import count_macs, make_model
-from helpers.script import bench
+from helpers.cli import bench
+from helpers.models.registry import make_model
+from helpers.models.trace import count_macs
+from helpers.training.config import TrainConfig
 
 
 def test_epochs_by_image_size_by_a_slow_loop():

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.data import make_stand_in
-from helpers.loader import MemoryLoader
-from helpers.predict import fit_temperature, predict_logits, reliability
+from helpers.analysis.calibration import fit_temperature, reliability
+from helpers.analysis.predict import predict_logits
+from helpers.data.loader import MemoryLoader
+from helpers.data.stand_in import make_stand_in
 
 
 def random_answers(count=400, classes=10, scale=3.0, seed=0):

@@ -7,8 +7,8 @@ import os
 import pytest
 import torch
 
-from helpers import checkpoints
-from helpers.checkpoints import load_checkpoint, restore_rng_state, rng_state, save_checkpoint
+from helpers.training import checkpoints
+from helpers.training.checkpoints import load_checkpoint, restore_rng_state, rng_state, save_checkpoint
 
 STATE = {"w": torch.arange(5000.0), "config": {"sizes": ((0, 24), (16, 32)), "name": "a"}, "history": [{"lr": 0.1}]}
 

@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers.checkpoints import load_checkpoint
-from helpers.config import TrainConfig
-from helpers.data import load_cifar, make_stand_in, split_train_val
-from helpers.optim import lr_range_test
-from helpers.presets import PRESETS
-from helpers.runs import RunFolder, load_model
-from helpers.script import commands
-from helpers.script.options import main, make_parser
-from helpers.variants import DepthwiseDilatedNet
+from helpers.cli import commands
+from helpers.cli.options import main, make_parser
+from helpers.data.cifar import load_cifar
+from helpers.data.image_set import split_train_val
+from helpers.data.stand_in import make_stand_in
+from helpers.experiments.load import load_model
+from helpers.experiments.run_folder import RunFolder
+from helpers.models.depthwise import DepthwiseDilatedNet
+from helpers.training.checkpoints import load_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.presets import PRESETS
+from helpers.training.range_test import lr_range_test
 
 ROOT = Path(__file__).parent.parent
 TINY = ["--train-images", "100", "--batch-size", "32", "--micro-batch-size", "32", "--image-sizes", "0:8",

@@ -16,18 +16,20 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.checkpoints import load_checkpoint, save_checkpoint
-from helpers.data import make_stand_in
-from helpers.loader import MemoryLoader, make_loaders
-from helpers.models import CustomResNet, count_macs, count_parameters, make_model, receptive_field
-from helpers.optim import lr_range_test, make_optimizer, make_scheduler, suggest_lrs
-from helpers.predict import (
-    confusion_matrix,
-    per_class_accuracy,
-    predict_logits,
-    wilson_interval,
-)
-from helpers.train import DivergedError, TrainConfig, evaluate, fit
+from helpers.analysis.errors import confusion_matrix, per_class_accuracy
+from helpers.analysis.predict import predict_logits
+from helpers.analysis.statistics import wilson_interval
+from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.stand_in import make_stand_in
+from helpers.models.custom_resnet import CustomResNet
+from helpers.models.registry import make_model
+from helpers.models.trace import count_macs, count_parameters, receptive_field
+from helpers.training.checkpoints import load_checkpoint, save_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.fit import DivergedError, evaluate, fit
+from helpers.training.optimizers import make_optimizer
+from helpers.training.range_test import lr_range_test, suggest_lrs
+from helpers.training.schedules import make_scheduler
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parent.parent
@@ -273,7 +275,7 @@ class _StopAfter:
 
 
 def test_a_kill_leaves_a_whole_checkpoint(tmp_path):
-    code = (f"import torch; from helpers.checkpoints import save_checkpoint\nfor i in range(100000):\n"
+    code = (f"import torch; from helpers.training.checkpoints import save_checkpoint\nfor i in range(100000):\n"
             f"    save_checkpoint({str(tmp_path / 'a.pt')!r}, {{'i': i, 'w': torch.full((200000,), float(i))}})\n"
             f"    print(i, flush=True)")
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True,

@@ -7,11 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers import data as data_module
-from helpers import download
-from helpers.data import channel_statistics, describe, load_cifar, load_image_folder, make_stand_in, split_train_val
+from helpers import paths
+from helpers.data import cifar, download, stand_in
+from helpers.data.cifar import describe, load_cifar
+from helpers.data.folder import load_image_folder
+from helpers.data.image_set import channel_statistics, split_train_val
+from helpers.data.stand_in import make_stand_in
 
-REAL = download.find_official("cifar10", "test", data_module.ROOT / "data") is not None
+REAL = download.find_official("cifar10", "test", paths.ROOT / "data") is not None
 needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/ or CIFAR_ROOT")
 
 
@@ -76,13 +79,13 @@ def test_smoke_profile_never_touches_real_files(monkeypatch):
 @pytest.fixture
 def offline(monkeypatch):
     """No files and no mirror."""
-    monkeypatch.setattr(data_module, "_find_or_fetch", lambda *arguments: None)
+    monkeypatch.setattr(cifar, "_find_or_fetch", lambda *arguments: None)
 
 
 @pytest.mark.parametrize("profile", ["quick", "full"])
 def test_the_stand_in_is_as_large_as_the_official_set(offline, monkeypatch, profile):
     monkeypatch.setenv("CIFAR_PROFILE", profile)
-    monkeypatch.setattr(data_module, "make_stand_in", lambda split, count: (split, count))
+    monkeypatch.setattr(cifar, "make_stand_in", lambda split, count: (split, count))
     assert load_cifar("cifar10", "train") == ("train", 50_000)
     assert load_cifar("cifar10", "test") == ("test", 10_000)
     assert load_cifar("cifar10", "train", count=70) == ("train", 70)
@@ -95,9 +98,9 @@ def test_the_stand_in_grows_to_what_is_asked_for(offline):
 
 
 def test_stand_in_pictures_do_not_depend_on_the_block(monkeypatch):
-    monkeypatch.setattr(data_module, "BLOCK", 7)
+    monkeypatch.setattr(stand_in, "BLOCK", 7)
     in_blocks = make_stand_in("train", 100)
-    monkeypatch.setattr(data_module, "BLOCK", 100)
+    monkeypatch.setattr(stand_in, "BLOCK", 100)
     at_once = make_stand_in("train", 100)
     assert torch.equal(in_blocks.images, at_once.images) and torch.equal(in_blocks.labels, at_once.labels)
 

@@ -13,17 +13,20 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import distributed, models
-from helpers.checkpoints import load_checkpoint
-from helpers.data import channel_statistics, make_stand_in
+from helpers import distributed
+from helpers.cli.options import main
+from helpers.data.image_set import channel_statistics
+from helpers.data.loader import MemoryLoader
+from helpers.data.stand_in import make_stand_in
 from helpers.env import autocast
-from helpers.loader import MemoryLoader
-from helpers.script.options import main
-from helpers.train import TrainConfig, _Engine, evaluate, fit
+from helpers.models import custom_resnet, registry
+from helpers.training.checkpoints import load_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.fit import _Engine, evaluate, fit
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
-SMALL = partial(models.CustomResNet, width=8)
+SMALL = partial(custom_resnet.CustomResNet, width=8)
 COMMON = ["train", "--num-epochs", "2", "--precision", "float32", "--max-lr", "0.05", "--image-sizes", "0:16"]
 RUNS = {  # in the last two, the last batch of an epoch leaves the second process without images
     "halves": ["--train-images", "128", "--batch-size", "64", "--micro-batch-size", "32", "--clip-norm", "0.5"],
@@ -65,9 +68,9 @@ def test_every_process_needs_a_micro_batch(monkeypatch):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("name", models.MODELS)
+@pytest.mark.parametrize("name", registry.MODELS)
 def test_a_process_without_images_gets_no_logits(name, precision):
-    model = models.make_model(name, num_classes=10).eval().to(memory_format=torch.channels_last)
+    model = registry.make_model(name, num_classes=10).eval().to(memory_format=torch.channels_last)
     with torch.no_grad(), autocast(precision, CPU):
         assert model(torch.empty(0, 3, 32, 32)).shape == (0, 10)
 
@@ -96,7 +99,7 @@ def both(tmp_path_factory):
     two = subprocess.Popen([*command, str(folder)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            text=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(models.MODELS, "custom_resnet", SMALL)
+        patch.setitem(registry.MODELS, "custom_resnet", SMALL)
         patch.setenv("CIFAR_PROFILE", "smoke")
         patch.setenv("CIFAR_RUNS", str(folder / "one"))
         for name, words in RUNS.items():
@@ -163,7 +166,7 @@ def check_evaluation(rank):
     data = make_stand_in("test", 41)
     statistics = channel_statistics(data.images)
     torch.manual_seed(0)
-    model = models.make_model("custom_resnet").eval()
+    model = registry.make_model("custom_resnet").eval()
     batches = MemoryLoader(data, 8, statistics=statistics)
     assert [len(labels) for _, labels in batches] == [4] * 5 + [1 - rank]
     with torch.no_grad():
@@ -181,7 +184,7 @@ def check_empty_steps(rank):
     config = TrainConfig(num_epochs=2, batch_size=1, micro_batch_size=1, precision="float32", max_lr=0.05)
     batches = MemoryLoader(data, 1, statistics=channel_statistics(data.images))
     torch.manual_seed(0)
-    model = models.make_model("custom_resnet")
+    model = registry.make_model("custom_resnet")
     history = fit(model, (batches, batches), config, device=CPU, progress=False)
     assert [row["val_accuracy"] * 3 % 1 for row in history.epochs] == pytest.approx([0, 0], abs=1e-5)
     weights = torch.cat([t.double().flatten() for t in model.state_dict().values()])
@@ -191,7 +194,7 @@ def check_empty_steps(rank):
 
 def process(folder):
     """What each of the two does."""
-    models.MODELS["custom_resnet"] = SMALL
+    registry.MODELS["custom_resnet"] = SMALL
     rank, stop = int(os.environ["RANK"]), distributed.stop
     distributed.stop = lambda: None  # the group stays for the next
     os.environ["CIFAR_RUNS"] = str(folder / f"two-{rank}")

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from torchvision import datasets
 
-from helpers import data as data_module
-from helpers import download
-from helpers.data import load_cifar
-from helpers.download import fetch_cifar
+from helpers import paths
+from helpers.data import cifar, download
+from helpers.data.cifar import load_cifar
+from helpers.data.download import fetch_cifar
 
 NAME = "cifar-10-python.tar.gz"
 
@@ -30,8 +30,8 @@ def plain_environment(tmp_path, monkeypatch):
     for variable in ("CIFAR_MIRROR", "CIFAR_ROOT", "KAGGLE_KERNEL_RUN_TYPE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(download, "KAGGLE_INPUT", tmp_path / "no kaggle")
-    monkeypatch.setattr(data_module, "_in_vain", set())
-    monkeypatch.setattr(data_module, "SIZES", {"train": 20, "test": 10})
+    monkeypatch.setattr(cifar, "_in_vain", set())
+    monkeypatch.setattr(cifar, "SIZES", {"train": 20, "test": 10})
 
 
 @pytest.fixture
@@ -312,10 +312,11 @@ def test_a_terminal_shows_it(monkeypatch):
 
 def test_a_real_kernel_is_known():
     manager = pytest.importorskip("jupyter_client.manager")
-    kernel, client = manager.start_new_kernel(cwd=str(data_module.ROOT))
+    kernel, client = manager.start_new_kernel(cwd=str(paths.ROOT))
     try:
         said = []
-        cell = "import sys; from helpers.download import shows_progress; print(sys.stderr.isatty(), shows_progress())"
+        cell = ("import sys; from helpers.data.download import shows_progress; "
+                "print(sys.stderr.isatty(), shows_progress())")
         client.execute_interactive(cell, timeout=60, output_hook=lambda m: said.append(m["content"].get("text", "")))
     finally:
         client.stop_channels()

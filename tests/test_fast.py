@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.augment import BATCH_AUGMENTS
-from helpers.data import channel_statistics, make_stand_in
-from helpers.experiments import load_record
-from helpers.fast import Muon, WhitenedNet, orthogonalize
-from helpers.loader import MemoryLoader, make_loaders
-from helpers.models import count_parameters
-from helpers.optim import make_optimizer, make_scheduler
-from helpers.predict import predict_logits
-from helpers.presets import get_preset
-from helpers.train import TrainConfig, fit
+from helpers.analysis.predict import predict_logits
+from helpers.data.augment import BATCH_AUGMENTS
+from helpers.data.image_set import channel_statistics
+from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.stand_in import make_stand_in
+from helpers.experiments.records import load_record
+from helpers.models.trace import count_parameters
+from helpers.models.whitened import WhitenedNet
+from helpers.training.config import TrainConfig
+from helpers.training.fit import fit
+from helpers.training.muon import Muon, orthogonalize
+from helpers.training.optimizers import make_optimizer
+from helpers.training.presets import get_preset
+from helpers.training.schedules import make_scheduler
 
 CPU = torch.device("cpu")
 

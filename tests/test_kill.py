@@ -54,13 +54,14 @@ def train(runs, acknowledged, patience=0.0, slow=lambda: None):
 
     import torch
 
-    from helpers import checkpoints
-    from helpers.config import TrainConfig
-    from helpers.data import make_stand_in
-    from helpers.loader import make_loaders
-    from helpers.runs import RunFolder, find_checkpoint
-    from helpers.train import fit
-    from helpers.variants import ResNet
+    from helpers.data.loader import make_loaders
+    from helpers.data.stand_in import make_stand_in
+    from helpers.experiments.load import find_checkpoint
+    from helpers.experiments.run_folder import RunFolder
+    from helpers.models.resnet import ResNet
+    from helpers.training import checkpoints
+    from helpers.training.config import TrainConfig
+    from helpers.training.fit import fit
 
     save, replace, fsync, unlink, write = torch.save, os.replace, os.fsync, Path.unlink, Path.write_text
 
@@ -137,7 +138,7 @@ def facts(runs):
     """All that a run left behind, measured seconds aside; every checkpoint is loaded."""
     import torch
 
-    from helpers.checkpoints import load_checkpoint
+    from helpers.training.checkpoints import load_checkpoint
 
     folder, told = runs / "exp" / "20260101-000000", {}
     for path in sorted((folder / "checkpoints").iterdir()):
@@ -161,7 +162,7 @@ def flat(part):
 
 def survey(runs, history, acknowledged):
     """After a kill: whole files only, and a history no shorter than before, or than what was acknowledged."""
-    from helpers.checkpoints import load_checkpoint
+    from helpers.training.checkpoints import load_checkpoint
 
     folder = runs / "exp" / "20260101-000000"
     states = {path.name: load_checkpoint(path) for path in (folder / "checkpoints").glob("*.pt")}
@@ -221,8 +222,8 @@ def main(folder, how, *given):
     global EPOCHS, KEEP
     EPOCHS, KEEP = (3, 1) if how == "each" else (EPOCHS, KEEP)
     torch.set_num_threads(1)
-    for name in ("helpers.train", "helpers.loader", "helpers.runs", "helpers.variants", "torch.utils.tensorboard",
-                 "torchvision.transforms.v2", "torchvision.ops"):
+    for name in ("helpers.training.fit", "helpers.data.loader", "helpers.experiments.run_folder",
+                 "helpers.models.resnet", "torch.utils.tensorboard", "torchvision.transforms.v2", "torchvision.ops"):
         importlib.import_module(name)  # so that the children need not
 
     assert finished(fork(folder / "whole", folder / "whole.txt"), 60)

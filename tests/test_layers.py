@@ -1,38 +1,90 @@
-"""The shape of the package: imports point downwards, files stay short, nobody imports the leaves."""
+"""The shape of the package: imports point one way, files stay short, folders hand out their public names."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 HELPERS = Path(__file__).parent.parent / "helpers"
-LAYERS = {"__init__": 0, "compat": 0, "env": 0, "download": 0, "distributed": 0, "winograd": 0, "fast": 1, "config": 1,
-          "data": 1, "augment": 1, "variants": 1, "models": 1, "presets": 2, "loader": 2, "optim": 2,
-          "checkpoints": 2, "runs": 2, "train": 3, "predict": 4, "submission": 5, "experiments": 5,
-          "script": 7, "__main__": 7}
-LEAVES = ("plots", "checks", "script")
-MODULES = sorted(HELPERS.glob("*.py"))
 EVERY_FILE = sorted(HELPERS.rglob("*.py"))
+FOLDERS = sorted(path.parent for path in HELPERS.glob("*/__init__.py"))
+BESIDE = {"paths", "env", "compat", "distributed"}  # files beside the folders
+BELOW = {  # folder → what its files may import besides their own folder
+    "data": BESIDE,
+    "models": BESIDE,
+    "training": BESIDE | {"data", "models"},
+    "experiments": BESIDE | {"data", "models", "training"},
+    "analysis": BESIDE | {"data", "models", "training", "experiments"},
+    "plots": {"paths"},
+    "exercises": BESIDE | {"data", "models", "training", "experiments", "analysis", "plots"},
+    "cli": BESIDE | {"data", "models", "training", "experiments", "analysis", "plots", "exercises"},
+    "__main__": {"cli"},
+    "__init__": {"compat"},
+    "paths": set(),
+    "compat": set(),
+    "distributed": set(),
+    "env": {"compat"},
+}
 
 
 def imported(path):
+    """Names of the modules that a file imports, at its top or inside a function."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            yield node.module
-        elif isinstance(node, ast.Import):
+        if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                inside = HELPERS.parent / node.module.replace(".", "/") / alias.name
+                yield f"{node.module}.{alias.name}" if is_ours(inside) else node.module
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
-def test_imports_point_downwards(path):
+def is_ours(path):
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def part_of(name):
+    """``helpers.data.loader`` → ``data``; ``helpers.env`` → ``env``; ``helpers`` → ``__init__``."""
+    return (name.split(".") + ["__init__"])[1]
+
+
+def module_name(path):
+    return ".".join(path.relative_to(HELPERS.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("path", EVERY_FILE, ids=lambda p: str(p.relative_to(HELPERS)))
+def test_imports_point_one_way(path):
+    own = part_of(module_name(path))
     for name in imported(path):
-        parts = name.split(".")
-        if parts[0] == "helpers" and len(parts) > 1:
-            if path.stem != "__main__":
-                assert parts[1] not in LEAVES, f"{path.name} imports a leaf"
-            assert LAYERS.get(parts[1], 9) <= LAYERS[path.stem], f"{path.name} imports {name}"
+        if name.split(".")[0] == "helpers":
+            assert part_of(name) in BELOW[own] | {own}, f"{path.relative_to(HELPERS)} imports {name}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {module_name(path): {name for name in imported(path) if name.split(".")[0] == "helpers"}
+             for path in EVERY_FILE}
+    assert len(graph["helpers.training.fit"]) > 4
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_a_folder_lists_what_it_hands_out(folder):
+    tree = ast.parse((folder / "__init__.py").read_text())
+    ours = [node for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module.startswith(f"helpers.{folder.name}.")]
+    handed_out = [alias.name for node in ours for alias in node.names]
+    handed_out += [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    listed = next(ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+    assert listed == sorted(handed_out)
+    assert not [name for name in listed if name.startswith("_")]
+
+
+def test_figures_can_be_drawn_without_torch():
+    code = "import sys; sys.modules |= {'torch': None, 'torchvision': None}; import helpers.plots"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HELPERS.parent)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("path", sorted((HELPERS / "plots").glob("*.py")), ids=lambda p: p.name)

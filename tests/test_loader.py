@@ -5,9 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from helpers.data import channel_statistics, make_stand_in
-from helpers.loader import MemoryLoader, make_loaders
-from helpers.train import TrainConfig
+from helpers.data.image_set import channel_statistics
+from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.stand_in import make_stand_in
+from helpers.training.config import TrainConfig
 
 CPU = torch.device("cpu")
 DATA = make_stand_in("train", 110)

@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.augment import BATCH_AUGMENTS, V2_TRANSFORMS, BatchAugment, Mix, TransformAugment, make_mix
-from helpers.data import channel_statistics, make_stand_in
-from helpers.loader import MemoryLoader, make_loaders
-from helpers.train import TrainConfig, fit
+from helpers.data.augment import BATCH_AUGMENTS, V2_TRANSFORMS, BatchAugment, TransformAugment
+from helpers.data.image_set import channel_statistics
+from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.mixing import Mix, make_mix
+from helpers.data.stand_in import make_stand_in
+from helpers.training.config import TrainConfig
+from helpers.training.fit import fit
 
 CPU = torch.device("cpu")
 DATA = make_stand_in("train", 96)

@@ -8,14 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.augment import BATCH_AUGMENTS, make_mix
-from helpers.config import TrainConfig, field_help
-from helpers.data import make_stand_in
-from helpers.loader import make_loaders
-from helpers.models import make_model
-from helpers.optim import make_optimizer, make_scheduler
-from helpers.presets import PRESETS, get_preset
-from helpers.train import fit
+from helpers.data.augment import BATCH_AUGMENTS
+from helpers.data.loader import make_loaders
+from helpers.data.mixing import make_mix
+from helpers.data.stand_in import make_stand_in
+from helpers.models.registry import make_model
+from helpers.training.config import TrainConfig, field_help
+from helpers.training.fit import fit
+from helpers.training.optimizers import make_optimizer
+from helpers.training.presets import PRESETS, get_preset
+from helpers.training.schedules import make_scheduler
 
 CPU = torch.device("cpu")
 DATA = make_stand_in("train", 90)
@@ -105,7 +107,7 @@ def test_every_field_has_its_meaning():
     meaning = field_help()
     assert list(meaning) == [field.name for field in fields(TrainConfig)]
     assert all(len(text.split()) >= 2 for text in meaning.values())
-    assert meaning["dataset"].startswith('"cifar10" or "cifar100"')
+    assert meaning["dataset"].startswith("'cifar10' or 'cifar100'")
     assert meaning["clip_value"].startswith("largest absolute entry of a gradient, ")
     assert meaning["pct_start"].startswith("fraction of all steps")
 

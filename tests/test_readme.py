@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.presets import PRESETS
-from helpers.script import commands
-from helpers.script.bench import speed_table
-from helpers.script.options import main, make_parser
-from helpers.script.reference import COMMANDS, REFERENCE, RESULTS
-from helpers.train import TrainConfig
+from helpers.cli import commands
+from helpers.cli.bench import speed_table
+from helpers.cli.options import main, make_parser
+from helpers.cli.reference import REFERENCE
+from helpers.cli.results import COMMANDS, RESULTS
+from helpers.training.config import TrainConfig
+from helpers.training.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "figures" / "records"

@@ -12,12 +12,12 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from helpers.data import SHAPES  # noqa: E402
+from helpers.data.stand_in import SHAPES  # noqa: E402
 from helpers.plots.grids import plot_grouped_confusion  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 FILES = ROOT / "data" / "cifar-100-python"
-SUPERCLASSES, STAND_IN_SUPERCLASSES = json.loads((ROOT / "helpers" / "superclasses.json").read_text()).values()
+SUPERCLASSES, STAND_IN_SUPERCLASSES = json.loads((ROOT / "helpers" / "data" / "superclasses.json").read_text()).values()
 FINE = sorted(name for members in SUPERCLASSES.values() for name in members)
 
 

@@ -8,8 +8,12 @@ import torch
 from torch import nn
 from torchvision.ops import SqueezeExcitation, StochasticDepth
 
-from helpers.models import MODELS, CustomResNet, count_macs, count_parameters, make_model, receptive_field
-from helpers.variants import BasicBlock, DepthwiseDilatedNet, ResNet, torchvision_resnet
+from helpers.models.cifar_stem import torchvision_resnet
+from helpers.models.custom_resnet import CustomResNet
+from helpers.models.depthwise import DepthwiseDilatedNet
+from helpers.models.registry import MODELS, make_model
+from helpers.models.resnet import BasicBlock, ResNet
+from helpers.models.trace import count_macs, count_parameters, receptive_field
 
 SEED_TWO = {"blocks": (2, 2, 2, 2), "channels": (32, 64, 128, 256)}
 SHAPES = [

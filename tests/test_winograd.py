@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.models import make_model
-from helpers.winograd import POINTS, WinogradConv2d, convolve, transforms
+from helpers.models.registry import make_model
+from helpers.models.winograd import POINTS, WinogradConv2d, convolve, transforms
 
 
 def direct(x, weight):

@@ -1,1 +1,22 @@
-"""Every figure of the series: numpy and matplotlib only. Functions draw; they never show, save or print."""
+"""All figures of the series: numpy and matplotlib only."""
+
+from helpers.plots.curves import (
+    plot_bars,
+    plot_histogram,
+    plot_history,
+    plot_lines,
+    plot_range_test,
+    plot_reliability,
+    plot_schedule,
+    plot_tradeoff,
+)
+from helpers.plots.grids import plot_confusion, plot_grouped_confusion, plot_matrix
+from helpers.plots.images import plot_before_after, plot_class_grid, plot_label_bars, plot_predictions, show_images
+from helpers.plots.style import as_figure, caption, save_figure, stamp, use_style
+
+__all__ = [
+    "as_figure", "caption", "plot_bars", "plot_before_after", "plot_class_grid", "plot_confusion",
+    "plot_grouped_confusion", "plot_histogram", "plot_history", "plot_label_bars", "plot_lines",
+    "plot_matrix", "plot_predictions", "plot_range_test", "plot_reliability", "plot_schedule",
+    "plot_tradeoff", "save_figure", "show_images", "stamp", "use_style",
+]

@@ -13,7 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from helpers.paths import ROOT
+
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]  # Okabe–Ito
 CLASS_COLORS = [*COLORS[:6], "#8C6D31", "#7F7F7F", "#6A3D9A", "#000000"]
 CHANNEL_COLORS = ["#D55E00", "#009E73", "#0072B2"]  # red, green, blue

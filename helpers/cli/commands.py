@@ -1,0 +1,167 @@
+"""The commands of script mode, one function each; `options` reads what they are given."""
+
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+from helpers import distributed
+from helpers.analysis.hidden_test import load_ensemble, predict_images, read_hidden_test, write_predictions
+from helpers.analysis.predict import confidences
+from helpers.cli.bench import run_speed, speed_table
+from helpers.cli.reference import REFERENCE, run_reference
+from helpers.cli.results import pace_sentence, records_table, results_table, write_tables
+from helpers.data.cifar import describe, load_cifar
+from helpers.data.image_set import channel_statistics, split_train_val
+from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.env import device_name, get_device, seed_everything
+from helpers.experiments.load import find_checkpoint, load_model
+from helpers.experiments.records import RECORDS, load_record, new_record, save_record
+from helpers.experiments.run_folder import RunFolder, new_folder
+from helpers.models.registry import make_model
+from helpers.paths import ROOT
+from helpers.training.checkpoints import load_checkpoint
+from helpers.training.config import TrainConfig
+from helpers.training.fit import evaluate as measure
+from helpers.training.fit import fit
+from helpers.training.presets import get_preset
+from helpers.training.range_test import lr_range_test as range_test
+
+
+def say(text: str) -> None:
+    """Print, from one of the processes."""
+    if distributed.rank() == 0:
+        print(text, flush=True)
+
+
+def read_config(arguments) -> TrainConfig:
+    """The preset, with the options that were given on the command line."""
+    given = {field.name: vars(arguments)[field.name] for field in fields(TrainConfig) if field.name in arguments}
+    return replace(get_preset(arguments.preset or "best"), **given)
+
+
+def load_data(config: TrainConfig, *, everything: bool):
+    """Training images (as many as the configuration asks for) and validation images, or with `everything` none."""
+    train = load_cifar(config.dataset, "train")
+    train, val = (train, None) if everything else split_train_val(train)
+    return train.first(config.train_images), val
+
+
+def check_data(path: Path, about: dict) -> None:
+    """Refuse to continue on other images than those that a checkpoint was trained on."""
+    theirs = load_checkpoint(path).get("about", {})
+    differing = [f"{name}: {theirs[name]!r} there, {about[name]!r} here" for name in ("data", "train_images", "all")
+                 if theirs.get(name, about[name]) != about[name]]
+    if differing:
+        raise ValueError(f"{path} was trained on other images ({'; '.join(differing)}); use those, or train anew")
+
+
+def train(arguments) -> None:
+    distributed.start()
+    config, device = read_config(arguments), get_device()
+    distributed.check_batch(config)
+    images, val = load_data(config, everything=arguments.all)
+    mean, std = channel_statistics(images.images)
+    about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name,
+             "train_images": len(images), "all": arguments.all}
+    usual = "best" if config.model == TrainConfig.model else config.model
+    experiment, start = arguments.experiment or arguments.preset or usual, arguments.resume
+    if start is None:
+        run = RunFolder(new_folder(experiment), about=about)
+    else:
+        found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
+        check_data(found, about)
+        run = RunFolder.continuing(found, experiment, about=about)
+        say(f"continuing {found}")
+    say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")
+    seed_everything(config.seed)
+    model = make_model(config.model, num_classes=images.num_classes)
+    seed_everything(config.seed + distributed.rank())  # random layers draw for themselves
+    history = fit(model, make_loaders(images, val, config, device), config, device=device, checkpoint=run,
+                  resume=start is not None, progress=sys.stderr.isatty())
+    if history.stopped:
+        raise KeyboardInterrupt(history.stopped)
+    say("  ".join(f"{name} {value:.4g}" for name, value in history.last.items()))
+    if arguments.all:
+        test = MemoryLoader(load_cifar(config.dataset, "test").to(device), 1000, statistics=(mean, std))
+        result = measure(model, test, device=device, precision=config.precision)
+        say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+
+
+def _checkpoint(given) -> Path:
+    return find_checkpoint(given.experiment, given.which) if given.checkpoint is None else Path(given.checkpoint)
+
+
+def evaluate(arguments) -> None:
+    loaded, device = load_model(path := _checkpoint(arguments)), get_device()
+    dataset = loaded.config.dataset
+    images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
+    if images.classes != loaded.classes:
+        raise ValueError(f"{path} knows the classes {loaded.classes[:3]} …, not those of {describe(images)}")
+    batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
+    result = measure(loaded.model.to(device), batches, precision=loaded.config.precision)
+    learned = arguments.split == "val" and load_checkpoint(path)["about"].get("all")
+    print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}"
+          f"{', but it learned from these (--all): no validation' if learned else ''}")
+    print("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+
+
+def predict(arguments) -> None:
+    images, ids = read_hidden_test(arguments.file)
+    members = load_ensemble(_checkpoint(arguments), arguments.top)
+    confidence, labels = confidences(
+        predict_images(images, [loaded for _, loaded in members], get_device(), flip=arguments.flip))
+    checkpoint, loaded = members[0]
+    folder = checkpoint.resolve().parent  # runs/<experiment>/<time>/checkpoints
+    experiment = folder.parents[1].name if folder.name == "checkpoints" else arguments.experiment
+    path = write_predictions(ids, labels, experiment, checkpoint, val_accuracy=loaded.val_accuracy)
+    counts = labels.bincount(minlength=len(loaded.classes)).tolist()
+    print(f"{len(ids):,} images, {len(members)} checkpoint(s); mean confidence {confidence.mean():.3f}, "
+          f"below one half: {(confidence < 0.5).float().mean():.1%}")
+    print("predicted  " + "  ".join(f"{name} {count}" for name, count in zip(loaded.classes, counts, strict=True)))
+    for i in range(min(5, len(ids))):
+        print(f"  id {ids[i]}: {loaded.classes[labels[i]]} ({confidence[i]:.2f})")
+    print(f"wrote {path}")
+
+
+def lr_range_test(arguments) -> None:
+    config, device = read_config(arguments), get_device()
+    images, _ = load_data(config, everything=False)
+    seed_everything(config.seed)
+    model = make_model(config.model, num_classes=images.num_classes).to(device)
+    batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
+    result = range_test(model, batches, config, num_steps=arguments.steps)
+    print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
+
+
+def bench(arguments) -> None:
+    images = load_cifar("cifar10", "train")
+    say(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about ten minutes on two cores")
+    measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
+    record = new_record("training_speed", images, TrainConfig(), measured=measured)
+    print(f"{speed_table(measured)}\nrecord: {save_record(record, reader=not arguments.write).name}")
+
+
+def reference(arguments) -> None:
+    recipes = dict(("custom_resnet", REFERENCE) if name == "best" else (name, get_preset(name))
+                   for name in arguments.preset)
+    names = ", ".join(path.name for path in run_reference(recipes, arguments.seeds))
+    print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
+
+
+def results(arguments) -> None:
+    table = results_table()
+    if arguments.write:
+        write_records_page(RECORDS / "README.md")
+        write_tables(ROOT / "README.md", {"results": table})
+    print(table)
+
+
+def write_records_page(path: Path) -> None:
+    """Write all records' results, and the speed table, into the page about the records."""
+    record = load_record("training_speed")
+    where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
+    write_tables(path, {
+        "records": records_table(),
+        "pace": pace_sentence(),
+        "bench": f"{speed_table(record['measured'])}\n\n{where}",
+    })

@@ -1,0 +1,109 @@
+"""Script mode: train, evaluate and predict from the command line. Each command has its own --help.
+
+    python -m helpers train --preset s10 --num-epochs 24        runs/s10/<time>/
+    python -m helpers train --preset s10 --resume               goes on where it stopped
+    torchrun --nproc_per_node=2 -m helpers train --preset best  the same on two processes
+"""
+
+import argparse
+import sys
+from dataclasses import fields
+
+from helpers import distributed
+from helpers.cli import commands
+from helpers.data.augment import BATCH_AUGMENTS
+from helpers.data.mixing import MIXES
+from helpers.env import PRECISIONS
+from helpers.models.registry import MODELS
+from helpers.training.config import TrainConfig, field_help
+from helpers.training.fit import DivergedError
+from helpers.training.optimizers import OPTIMIZERS
+from helpers.training.presets import PRESETS
+from helpers.training.schedules import SCHEDULERS
+
+TABLES = {"model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS, "mix": MIXES, "augment": BATCH_AUGMENTS,
+          "precision": PRECISIONS}
+
+
+def pairs(text: str) -> tuple:
+    """``0:24,16:32`` → ((0, 24), (16, 32))."""
+    return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    """Every field of `TrainConfig` as an option; what is not given stays as the preset has it."""
+    parser.add_argument("--preset", choices=sorted(PRESETS), help="recipe to begin with (default: best)")
+    group, meaning = parser.add_argument_group("fields of TrainConfig"), field_help()
+    for field in fields(TrainConfig):
+        names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
+        choices = f"one of {', '.join(TABLES[field.name])}" if field.name in TABLES else ""
+        text = meaning[field.name].partition("see ")[0] + choices
+        how = ({"action": argparse.BooleanOptionalAction} if field.type == "bool" else
+               {"type": {"int": int, "float": float, "tuple": pairs}.get(field.type), "metavar": field.type.upper()})
+        group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, **how,
+                           help=f"{text} (default: {field.default})".replace("%", "%%"))
+
+
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--experiment", default="best", help="name of the run folders to search (default: best)")
+    parser.add_argument("--which", choices=("newest", "best"), default="best", help="which of them (default: best)")
+    parser.add_argument("--checkpoint", help="path of a checkpoint, instead of a search")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m helpers", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+
+    def add(run, text: str, *shared):
+        """The parser of a command, named after its function; returns its method that adds an option."""
+        one = subparsers.add_parser(run.__name__.replace("_", "-"), help=text, description=text)
+        one.set_defaults(run=run)
+        for add_options in shared:
+            add_options(one)
+        return one.add_argument
+
+    option = add(commands.train, "train a model; saves to runs/<experiment>/<time>/ after every epoch", _add_config)
+    option("--experiment", help="name of the run folder (default: the preset's, else best, or the model's)")
+    option("--all", action="store_true", help="train on all images; open the test set at the end")
+    option("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
+           help="continue the newest run of the experiment, or the best, or a checkpoint")
+    option = add(commands.evaluate, "loss and accuracy of a checkpoint", _add_checkpoint)
+    option("--split", choices=("val", "test"), default="val", help="images to evaluate on (default: val)")
+    option = add(commands.predict, "predict a hidden test file and write predictions.csv", _add_checkpoint)
+    option("file", help="pickle of {b'data': uint8 images, b'ids': …}")
+    option("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
+    option("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
+    option = add(commands.lr_range_test, "suggest a learning rate; sizes, clipping, schedule play no part", _add_config)
+    option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
+    option = add(commands.reference, "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
+    option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
+    option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
+    option = add(commands.results, "print the results table from the committed records")
+    option("--write", action="store_true",
+           help="also write it into README.md, and the tables of all records into figures/records/README.md")
+    option = add(commands.bench, "seconds an epoch of several recipes, and how far from the machine's ceiling")
+    option("--suite", choices=("speed",), default="speed", help="what to measure (default: speed)")
+    option("--steps", type=int, default=3, help="optimizer updates a measurement (default: 3)")
+    option("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
+    option("--write", action="store_true", help="write the committed record instead of runs/records/")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns 0, 1 after a diverged training, 2 for bad input, 130 after Ctrl-C."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except DivergedError as error:
+        print(f"diverged: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:  # torch's own errors: shapes that do not fit, no memory left
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stopped:
+        print(f"stopped: {stopped}", file=sys.stderr)
+        return 130
+    finally:
+        distributed.stop()
+    return 0

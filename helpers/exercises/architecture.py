@@ -1,0 +1,23 @@
+"""Checks of notebook 03."""
+
+from helpers.exercises import exercise
+
+
+@exercise
+def parameters_for_100(answer) -> str:
+    """CustomResNet with a head for 100 classes."""
+    if answer == 6_573_120:
+        return "that is the network for ten classes; only its last layer changes"
+    if answer == 6_573_120 + 512 * 90 + 90:
+        return "the linear layer has no bias"
+    return "" if answer == 6_619_200 else "only the linear layer changes: 512 weights for each class"
+
+
+@exercise
+def field_after_pooling(answer) -> str:
+    """Receptive field of a 3 × 3 convolution, a 2 × 2 pooling with stride 2 and another 3 × 3 convolution."""
+    if answer == 6:
+        return "the last kernel reaches one further on either side in pooled pixels: how many image pixels are those?"
+    if answer in (12, 18):
+        return "the kernels overlap: each adds only what the one before has not seen"
+    return "" if answer == 8 else "start at 1; a layer adds (kernel − 1) × jump, then multiplies the jump by its stride"

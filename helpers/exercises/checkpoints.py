@@ -1,0 +1,38 @@
+"""Checks of notebook 10."""
+
+import re
+
+import numpy as np
+
+from helpers.exercises import exercise
+
+
+@exercise
+def three_best(answer, names) -> str:
+    """The three of these file names with the highest validation accuracy, best first, the later epoch of equals."""
+    answer = [str(name) for name in answer]
+    pairs = {name: re.fullmatch(r"epoch_(\d+)_val_([\d.]+)\.pt", name).groups() for name in names}
+    best = sorted(names, key=lambda name: (-float(pairs[name][1]), -int(pairs[name][0])))[:3]
+    if answer == best:
+        return ""
+    if answer == sorted(names)[-3:] or answer == sorted(names, reverse=True)[:3]:
+        return "these are the last epochs: the name begins with the epoch; sort by what follows val_"
+    if sorted(answer) == sorted(best) or answer == best[::-1]:
+        return "the right three; the best comes first, and of two equal ones the later epoch"
+    return f"three names, by the number after val_; you gave {len(answer)}"
+
+
+@exercise
+def pixel_by_pixel(answer, row) -> str:
+    """A row of 3072 values, stored pixel by pixel, as an image (3, 32, 32)."""
+    answer, row = np.asarray(answer), np.asarray(row)
+    expected = np.array([[[row[96 * y + 3 * x + c] for x in range(32)] for y in range(32)] for c in range(3)])
+    if answer.shape == (32, 32, 3):
+        return "height × width × color is how it lies in the row; now move the color to the front"
+    if answer.shape != (3, 32, 32):
+        return f"the shape is {answer.shape}, wanted (3, 32, 32)"
+    if np.array_equal(answer, row.reshape(3, 32, 32)):
+        return "that reads planes: the first 1024 values are not all red here"
+    if np.array_equal(answer, expected.transpose(0, 2, 1)):
+        return "lying on its side: rows and columns are exchanged"
+    return "" if np.array_equal(answer, expected) else "first three values: red, green and blue of the top left pixel"

@@ -1,0 +1,186 @@
+"""Records can be read back, tables of results come from them, and the reference run is what it says."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from helpers.analysis.predict import predict_logits
+from helpers.cli import reference, results
+from helpers.cli.options import main
+from helpers.data.cifar import load_cifar
+from helpers.data.stand_in import make_stand_in
+from helpers.experiments import records, sweep
+from helpers.training.config import TrainConfig
+from helpers.training.fit import DivergedError
+
+RECORDED = sorted(records.RECORDS.glob("*.json"))
+TINY = TrainConfig(num_epochs=1, batch_size=64, micro_batch_size=64, augment="none")
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda p: p.stem)
+def test_records_hold_the_form(path):
+    record = json.loads(path.read_text())
+    assert {"experiment", "profile", "data", "config", "device", "versions", "created", "runs"} <= record.keys()
+    assert record["experiment"] == path.stem and record["data"]["real"] is True
+    for run in record["runs"]:
+        assert {"seed", "changes", "status", "history", "final", "seconds"} <= run.keys()
+        assert len(run["history"]) == (record["config"] | run["changes"])["num_epochs"]
+        assert run["final"].keys() & {"test_accuracy", "val_accuracy"}  # a comparison never opens the test set
+        assert all(0 <= value <= 1 for name, value in run["final"].items() if name.endswith("accuracy"))
+
+
+def test_one_seed_has_no_interval():
+    assert results.describe_accuracies([0.9386]) == ("93.86 %", "n = 1")
+    assert results.describe_accuracies([]) == ("–", "")
+
+
+def test_two_seeds_are_both_shown_and_have_no_interval():
+    assert results.describe_accuracies([0.94, 0.93]) == ("93.50 %", "93.00 and 94.00, n = 2")
+
+
+@pytest.mark.parametrize("values", [
+    [0.9386, 0.94, 0.9371],
+    [0.9316, 0.9341, 0.9339, 0.9332],
+    [0.5, 0.5, 0.5, 0.6, 0.7],
+], ids=len)
+def test_interval_is_students(values):
+    low, high = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    number, about = results.describe_accuracies(values)
+    assert number == f"{100 * np.mean(values):.2f} % ± {100 * (high - low) / 2:.2f}"
+    assert about == f"95 %, n = {len(values)}"
+
+
+def test_interval_by_hand():
+    """Three values 0, 1, 2: s.d. 1, and Student's t for two degrees of freedom is 4.303."""
+    assert results.half_interval([0.0, 1.0, 2.0]) == pytest.approx(4.3027 / 3**0.5, rel=1e-4)
+
+
+def test_two_records_share_a_cell():
+    assert results.accuracy_cell([[0.8296], [0.7801]]) == "82.96 % / 78.01 % (n = 1)"
+    assert results.accuracy_cell([[0.82, 0.84], [0.78]]) == (
+        "83.00 % (82.00 and 84.00, n = 2) / 78.00 % (n = 1)")
+    assert results.accuracy_cell([[], [0.78]]) == "– / 78.00 % (n = 1)"
+    assert results.accuracy_cell([[], []]) == "–"
+
+
+def test_a_run_that_did_not_measure_it_or_finish_is_not_counted():
+    runs = [{"status": "finished", "final": {"test_accuracy": 0.9, "tta_test_accuracy": 0.91}},
+            {"status": "finished", "final": {"test_accuracy": 0.8}},
+            {"status": "diverged: loss is nan", "final": {}}]
+    finished = results.finished_runs({"runs": runs})
+    assert finished == runs[:2]
+    assert results.read_final(finished, "test_accuracy") == [0.9, 0.8]
+    assert results.read_final(finished, "tta_test_accuracy") == [0.91]
+
+
+def test_devices_of_a_record_are_all_named():
+    runs = [{"status": "finished", "device": "NVIDIA T4"}, {"status": "finished"}, {"status": "finished"}]
+    assert results.device_cell({"device": "CPU, 1 threads", "runs": runs}) == "NVIDIA T4 + CPU, 1 thread"
+
+
+def test_a_missing_record_is_named_with_its_command(tmp_path, monkeypatch, capsys):
+    for path in RECORDED:
+        if path.stem != "fast":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(results, "RECORDS", tmp_path)
+    assert main(["results"]) == 2
+    said = capsys.readouterr().err
+    assert "no record fast.json" in said
+    assert "`python -m helpers reference --preset fast --seeds 0 1 2 3` trains it" in said
+
+
+def test_every_row_of_results_has_a_command():
+    assert {name for names in results.RESULTS.values() for name in names} <= set(results.COMMANDS)
+
+
+def test_results_command_prints_the_table(capsys):
+    assert main(["results"]) == 0
+    assert capsys.readouterr().out.strip() == results.results_table()
+
+
+def test_reference_trains_recipes_in_turn_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    recipes = {"one": replace(TINY, model="depthwise_dilated", precision="float32"),
+               "two": replace(TINY, model="depthwise_dilated", precision="float32", max_lr=0.1)}
+    first = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]
+    assert [[run["seed"] for run in record["runs"]] for record in first] == [[0, 3], [0, 3]]
+    assert first[1]["config"]["max_lr"] == 0.1 and first[0]["runs"][1]["changes"] == {"seed": 3}
+    with np.load(tmp_path / "records" / "two_test_logits.npz") as file:
+        share = (file["logits"].argmax(1) == load_cifar("cifar10", "test").labels.numpy()).mean()
+    assert share == pytest.approx(first[1]["runs"][0]["final"]["test_accuracy"], abs=0.011)
+    again = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]  # nothing to train
+    assert [record["runs"] for record in again] == [record["runs"] for record in first]
+
+
+def test_a_diverged_reference_says_so_and_gives_no_logits(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    recipe = replace(TINY, model="depthwise_dilated", precision="float32", max_lr=1e30)
+    with pytest.raises(DivergedError, match="^wild, seed 3, diverged: loss is "):
+        reference.run_reference({"wild": recipe}, [3])
+    assert not list(tmp_path.rglob("*.json")) and not list(tmp_path.rglob("*.npz"))
+
+
+def test_reference_record_is_the_reference_recipe():
+    record = records.load_record("custom_resnet")
+    recorded = TrainConfig(**record["config"])  # from before memory was kept, which changes no result
+    assert replace(recorded, keep_memory=True) == reference.REFERENCE
+    assert record["data"]["train_images"] == 50_000
+    assert np.mean([run["final"]["test_accuracy"] for run in record["runs"]]) >= 0.935
+
+
+def test_reference_logits_give_the_recorded_accuracy():
+    test = load_cifar("cifar10", "test")
+    if not test.real:
+        pytest.skip("needs the real CIFAR-10 files in data/")
+    logits = records.load_reference_logits("custom_resnet")
+    accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
+    recorded = records.load_record("custom_resnet")["runs"][0]["final"]["test_accuracy"]
+    assert accuracy == pytest.approx(recorded, abs=3e-4)  # float16 rounding can turn a tie or two
+
+
+def test_unknown_record_lists_the_known():
+    with pytest.raises(ValueError, match="unknown record 'no_such_experiment': choose from .*'custom_resnet'"):
+        records.load_record("no_such_experiment")
+
+
+def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "run_dir", lambda: tmp_path)
+    monkeypatch.setattr(sweep, "run_dir", lambda: tmp_path)
+    monkeypatch.setattr(sweep, "make_model", lambda name, **kw: make_tiny(**kw))
+    train, test = make_stand_in("train", 200), make_stand_in("test", 100)
+    run, model, batches = sweep.run_seed(train, test, TINY)
+    logits = predict_logits(model, batches)[0].numpy()
+    assert run["status"] == "finished" and logits.shape == (100, 10)
+    assert run["final"]["test_accuracy"] == pytest.approx((logits.argmax(1) == test.labels.numpy()).mean())
+    record = records.new_record("tiny", train, TINY) | {"runs": [run]}
+    assert json.loads(records.save_record(record).read_text()) == json.loads(json.dumps(record))
+
+
+def test_a_diverged_run_is_recorded_as_such(monkeypatch):
+    monkeypatch.setattr(sweep, "make_model", lambda name, **kw: make_tiny(**kw))
+    wild = replace(TINY, max_lr=1e38, scheduler="constant", num_epochs=3)
+    run, *_ = sweep.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
+    assert run["status"].startswith("diverged") and run["final"] == {}
+
+
+def make_tiny(num_classes):
+    from torch import nn
+
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes))
+
+
+def test_write_between_refuses_a_readme_without_marks():
+    assert results.write_between("<!-- a:begin -->\nold\n<!-- a:end -->", "a", "new").split("\n")[1] == "new"
+    with pytest.raises(ValueError, match="begin"):
+        results.write_between("no marks", "a", "new")
+
+
+def test_bad_command_line_exits_with_two(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["no-such-command"])
+    assert stop.value.code == 2
