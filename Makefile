@@ -28,5 +28,7 @@ test-all: .venv/tools
 	$(PIP) pytest ruff
 	touch $@
 
+# Removes what can be made again; data/ and a reader's runs/ stay.
 clean:
-	rm -rf .venv runs
+	rm -rf .venv .pytest_cache .ruff_cache
+	find helpers tests notebooks -name __pycache__ -prune -exec rm -rf {} +

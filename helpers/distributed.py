@@ -38,10 +38,28 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def share(count: int, part: int) -> slice:
-    """This process's share of `count` images, in multiples of `part`, as even as can be; the last may be shorter."""
-    parts = -(-count // part)
-    return slice(*(min(count, -(-number * parts // world_size()) * part) for number in (rank(), rank() + 1)))
+def even_parts(count: int, size: int) -> list[slice]:
+    """Cut `count` images into as few parts of at most `size` as there can be, whose lengths differ by one at most."""
+    number = -(-count // size)  # rounded up
+    parts = []
+    start = 0
+    for index in range(number):
+        length = count // number + (index < count % number)
+        parts.append(slice(start, start + length))
+        start += length
+    return parts
+
+
+def share(count: int, size: int) -> slice:
+    """This process's share of a batch of `count` images: whole ones of its `even_parts`, as even as can be.
+
+    The share, cut by `even_parts` again, falls into these parts: together its parts lack fewer than `size` images.
+    """
+    parts = even_parts(count, size)
+    bounds = [0] + [part.stop for part in parts]
+    first = -(-rank() * len(parts) // world_size())
+    behind = -(-(rank() + 1) * len(parts) // world_size())
+    return slice(bounds[first], bounds[behind])
 
 
 def check_batch(config) -> None:
@@ -63,10 +81,16 @@ def average_gradients(model: nn.Module, count: int) -> None:
     if world_size() == 1:
         return
     parameters = [p for p in model.parameters() if p.requires_grad]
-    own = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() * count for p in parameters]
-    flat = sum_over_processes(torch.cat([*own, own[0].new_tensor([count])]))
-    for parameter, part in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
-        parameter.grad = (part / flat[-1]).view(parameter.shape)
+    sums = []  # of the gradients over the images of this process
+    for parameter in parameters:
+        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        sums.append(gradient.flatten() * count)
+    sums.append(sums[0].new_tensor([count]))
+    total = sum_over_processes(torch.cat(sums))
+    means = total[:-1] / total[-1]
+    sizes = [p.numel() for p in parameters]
+    for parameter, mean in zip(parameters, means.split(sizes), strict=True):
+        parameter.grad = mean.view(parameter.shape)
 
 
 @contextlib.contextmanager
@@ -79,17 +103,27 @@ def merge_batch_norm(model: nn.Module):
     if world_size() == 1 or not layers:
         yield
         return
-    tensors = [t for m in layers for t in (m.num_batches_tracked, m.running_mean, m.running_var)]
-    sizes = [t.numel() for t in tensors]
-    before = torch.cat([t.flatten().float() for t in tensors])
+    tensors, kept_by_one_pass = [], []
+    for layer in layers:
+        tensors += [layer.num_batches_tracked, layer.running_mean, layer.running_var]
+        kept_by_one_pass += [1, 1 - layer.momentum, 1 - layer.momentum]  # a count keeps all of itself
+    sizes = torch.tensor([tensor.numel() for tensor in tensors])
+    before = _flat(tensors)
     yield
-    mine = torch.cat([t.flatten().float() for t in tensors])
-    everyone = [torch.empty_like(mine) for _ in range(world_size())]
-    dist.all_gather(everyone, mine)
-    keep = torch.tensor([k for m in layers for k in (1, 1 - m.momentum, 1 - m.momentum)])
-    keep, merged = keep.repeat_interleave(torch.tensor(sizes)).to(mine), before
+    after = _flat(tensors)
+    everyone = [torch.empty_like(after) for _ in range(world_size())]
+    dist.all_gather(everyone, after)
+    keep = torch.tensor(kept_by_one_pass).repeat_interleave(sizes).to(after)
+    merged = before
     for theirs in everyone:
-        kept = keep ** (theirs - before)[0]  # the first entry counts forward passes
-        merged = kept * merged + theirs - kept * before
-    for tensor, part in zip(tensors, merged.split(sizes), strict=True):
+        passes = (theirs - before)[0]  # the first entry counts forward passes
+        kept = keep ** passes
+        added = theirs - kept * before
+        merged = kept * merged + added
+    for tensor, part in zip(tensors, merged.split(sizes.tolist()), strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    """All entries of the tensors, one after the other, as float32."""
+    return torch.cat([tensor.flatten().float() for tensor in tensors])

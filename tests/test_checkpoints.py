@@ -1,14 +1,18 @@
 """Checkpoints are whole or absent, plain data only, and restore random numbers exactly."""
 
 import errno
-import io
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from helpers.training import checkpoints
-from helpers.training.checkpoints import load_checkpoint, restore_rng_state, rng_state, save_checkpoint
+from helpers.training.checkpoints import load_checkpoint, load_weights, restore_rng_state, rng_state, save_checkpoint
 
 STATE = {"w": torch.arange(5000.0), "config": {"sizes": ((0, 24), (16, 32)), "name": "a"}, "history": [{"lr": 0.1}]}
 
@@ -25,7 +29,7 @@ def test_a_full_disk_leaves_the_last_good_one(tmp_path, monkeypatch):
     path = save_checkpoint(tmp_path / "a.pt", STATE)
 
     def full(state, file):
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoints.torch, "save", full)
@@ -35,21 +39,95 @@ def test_a_full_disk_leaves_the_last_good_one(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs the limits of POSIX")
 @pytest.mark.parametrize("room", [0, 100, 3000, 70_000])
-def test_what_the_system_says_gets_through_torchs_writer(tmp_path, monkeypatch, room):
+def test_what_the_system_says_gets_through_torchs_writer(tmp_path, room):
+    """The system itself refuses to let a file grow, as it does on a full disk."""
+    import resource
+
     path = save_checkpoint(tmp_path / "a.pt", STATE)
-
-    class Full(io.FileIO):
-        def write(self, content):
-            if self.tell() + len(content) > room:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return super().write(content)
-
-    monkeypatch.setattr("builtins.open", lambda name, mode="r", *more, **options: Full(name, mode.replace("b", "")))
-    with pytest.raises(OSError, match="No space left"):
-        save_checkpoint(path, {f"w{i}": torch.zeros(1000) for i in range(30)})
-    monkeypatch.undo()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large.*a.pt"):
+            save_checkpoint(path, {f"w{i}": torch.zeros(1000) for i in range(30)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert torch.equal(load_checkpoint(path)["w"], STATE["w"]) and [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+@pytest.mark.parametrize("moment", ["save", "fsync", "replace"])
+def test_ctrl_c_inside_a_save_waits_until_it_is_done(tmp_path, monkeypatch, moment):
+    place = checkpoints.torch if moment == "save" else os
+    honest = getattr(place, moment)
+    done = []
+
+    def interrupted(*given):
+        signal.raise_signal(signal.SIGINT)
+        result = honest(*given)
+        done.append(moment)
+        return result
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(place, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path / "a.pt", STATE)
+    monkeypatch.undo()
+    assert done == [moment] and signal.getsignal(signal.SIGINT) is handler
+    assert torch.equal(load_checkpoint(tmp_path / "a.pt")["w"], STATE["w"])
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+INTERRUPTED = """
+import random, signal, sys, threading, time
+import torch
+from helpers.training.checkpoints import load_checkpoint, save_checkpoint
+
+path, count = sys.argv[1], int(sys.argv[2])
+state = {f"w{i}": torch.zeros(20_000) for i in range(40)}
+save_checkpoint(path, state)
+for _ in range(count):
+    sender = threading.Timer(random.uniform(0, 0.01), signal.raise_signal, (signal.SIGINT,))
+    try:
+        sender.start()
+        while True:
+            save_checkpoint(path, state)
+    except KeyboardInterrupt:
+        sender.join()
+    assert len(load_checkpoint(path)) == 40
+print("alive")
+"""
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_process_outlives_many_interrupts(tmp_path, count):
+    root = Path(checkpoints.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path / "a.pt"), str(count)], cwd=root,
+                          capture_output=True, text=True)
+    assert done.stdout == "alive\n" and done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("value", [np.float64(0.9), np.float32(0.5), np.int64(3), np.bool_(True)], ids=repr)
+def test_numbers_of_numpy_are_read_back_as_numbers(tmp_path, value):
+    state = load_checkpoint(save_checkpoint(tmp_path / "a.pt", {"a": {"b": [value], "c": (value,)}}))
+    assert state == {"a": {"b": [value.item()], "c": (value.item(),)}}
+    assert type(state["a"]["b"][0]) is type(value.item())
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), Path("x"), torch.nn.Linear(2, 2)], ids=["array", "path", "module"])
+def test_what_could_not_be_read_back_is_refused_by_field(tmp_path, value):
+    path = save_checkpoint(tmp_path / "a.pt", STATE)
+    with pytest.raises(TypeError, match=rf"a.pt: could not be read back.*config.deep\[1\] is a {type(value).__name__}"):
+        save_checkpoint(path, {"config": {"deep": [1, value]}})
+    assert torch.equal(load_checkpoint(path)["w"], STATE["w"]) and [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "model.", "model.module."])
+def test_weights_of_a_wrapped_network_load(prefix):
+    one, two = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    load_weights(two, {prefix + name: tensor for name, tensor in one.state_dict().items()}, "a.pt")
+    assert torch.equal(one.weight, two.weight) and torch.equal(one.bias, two.bias)
+    load_weights(torch.nn.DataParallel(two), one.state_dict(), "a.pt")
 
 
 def test_bytes_are_on_disk_before_the_name_is_taken(tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ from helpers.experiments.run_folder import RunFolder
 from helpers.models.depthwise import DepthwiseDilatedNet
 from helpers.training.checkpoints import load_checkpoint
 from helpers.training.config import TrainConfig
+from helpers.training.fit import evaluate
 from helpers.training.presets import PRESETS
 from helpers.training.range_test import lr_range_test
 
@@ -315,9 +316,14 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
 
 @pytest.mark.parametrize("words, named", [
     (["evaluate", "--experiment", "unheard-of"], "no best checkpoint of 'unheard-of'"),
+    (["evaluate", "--experiment", ""], "experiment '' cannot name"),
+    (["evaluate", "--experiment", "/"], "experiment '/' cannot name"),
+    (["evaluate", "--experiment", ".."], "experiment '..' cannot name"),
+    (["train", "--experiment", "../../escape", *NET], "experiment '../../escape' cannot name"),
+    (["train", "--experiment", "", *NET], "experiment '' cannot name"),
     (["evaluate", "--checkpoint", "absent.pt"], "absent.pt"), (["predict", "absent.pkl"], "absent.pkl"),
     (["evaluate", "--checkpoint", ""], "is a folder"),
-    (["lr-range-test", "--preset", "fast"], "'muon' has one learning rate a group"),
+    (["lr-range-test", "--preset", "fast"], "'muon' has one learning rate per group"),
     (["evaluate", "--checkpoint", "."], "is a folder, not a checkpoint"),
     (["predict", str(ROOT / "Makefile")], "not a pickle"),
     (["bench", "--repeats", "0"], "repeats=0: at least 1"), (["bench", "--steps", "0"], "steps=0, .*at least 1"),
@@ -336,6 +342,30 @@ def test_bad_input_is_one_line_and_code_2(runs, capsys, words, named):
     assert main(words) == 2
     said = capsys.readouterr()
     assert said.err.startswith("error: ") and said.err.count("\n") == 1 and re.search(named, said.err)
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["predict", "x.pkl"], ["lr-range-test"], ["reference"], ["bench"]],
+                         ids=lambda words: words[0])
+def test_what_would_run_once_per_process_refuses_torchrun(runs, monkeypatch, capsys, words):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(words) == 2
+    assert re.search(f"^error: {words[0]} runs in one process.*without torchrun", capsys.readouterr().err)
+
+
+def test_a_resumed_run_needs_no_options(trained, runs, capsys):
+    shutil.copytree(trained, runs)
+    assert main(["train", "--experiment", "mine", "--resume"]) == 0
+    assert "continuing" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    command = f"{sys.executable} -m helpers results | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "0\n" and done.stderr == ""
+
+
+def test_no_command_hides_a_function_of_the_library():
+    assert commands.evaluate is evaluate and commands.lr_range_test is lr_range_test
 
 
 def test_a_place_that_cannot_be_written_to_is_bad_input(runs, capsys):

@@ -23,7 +23,7 @@ from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.data.stand_in import make_stand_in
 from helpers.models.custom_resnet import CustomResNet
 from helpers.models.registry import make_model
-from helpers.models.trace import count_macs, count_parameters, receptive_field
+from helpers.models.trace import count_macs, count_parameters, evaluating, receptive_field
 from helpers.training.checkpoints import load_checkpoint, save_checkpoint
 from helpers.training.config import TrainConfig
 from helpers.training.fit import DivergedError, evaluate, fit
@@ -129,7 +129,7 @@ def test_range_test_leaves_all_as_it_was():
     result = lr_range_test(model, loader, CONFIG, num_steps=25)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert torch.equal(rng, torch.get_rng_state()) and model.training
-    assert 1e-4 <= result.suggestion <= 10 and len(result.lrs) == len(result.losses)
+    assert len(result.lrs) == len(result.losses) >= 20
     broken = itertools.chain([next(iter(loader))], (1 / 0 for _ in range(1)))
     with pytest.raises(ZeroDivisionError):
         lr_range_test(model, broken, CONFIG, num_steps=25)
@@ -157,6 +157,51 @@ def test_suggestions_on_a_curve_with_a_known_answer():
     assert found["steepest"] == pytest.approx(1e-2, rel=0.15)
     assert found["minimum / 10"] == pytest.approx(lrs[losses.argmin()] / 10)
     assert 1e-3 < found["valley"] < lrs[losses.argmin()]
+
+
+LRS = np.geomspace(1e-5, 10, 121)
+FALLING = 2.3 - 1.5 / (1 + np.exp(-6 * (np.log10(LRS) + 2))) + 3 * np.clip(np.log10(LRS) + 0.5, 0, None) ** 2
+
+
+@pytest.mark.parametrize("spike", [2 * np.exp(-np.arange(121) / 5), 2.0 * (np.arange(121) == 0)], ids=["slow", "one"])
+def test_a_spike_at_the_start_of_the_sweep_fools_no_rule(spike):
+    for rule, lr in suggest_lrs(LRS, FALLING + spike).items():
+        assert lr == pytest.approx(suggest_lrs(LRS, FALLING)[rule], rel=0.3), rule
+
+
+NOISE = np.random.default_rng(0).normal(size=121)
+
+
+@pytest.mark.parametrize("losses, reason", [
+    (np.full(121, 2.3), "never falls"), (np.linspace(1, 9, 121), "never falls"), (2.3 + 0.1 * NOISE, "flat"),
+    (np.where(np.arange(121) == 60, np.nan, FALLING), "not all finite")], ids=["flat", "rising", "noise", "nan"])
+def test_a_curve_that_supports_no_learning_rate_suggests_none(losses, reason):
+    with pytest.raises(ValueError, match=reason):
+        suggest_lrs(LRS, losses)
+
+
+def test_a_range_test_without_a_suggestion_says_why(capsys):
+    class Deaf(nn.Linear):
+        def forward(self, x):
+            return super().forward(0 * x.flatten(1)[:, :4]) * 0
+
+    batches = make_loaders(DATA, None, CONFIG, CPU).train
+    result = lr_range_test(Deaf(4, 10), batches, CONFIG, num_steps=25, progress=True)
+    assert len(result.lrs) == 25 and result.suggestions == {}
+    with pytest.raises(ValueError, match="suggests no learning rate: the loss never falls|the curve is flat"):
+        _ = result.suggestion
+    assert "range test" in capsys.readouterr().err
+    lr_range_test(Deaf(4, 10), batches, CONFIG, num_steps=25)
+    assert capsys.readouterr().err == ""
+
+
+def test_evaluating_gives_every_module_its_own_mode_back():
+    model = tiny().train()
+    model[1].eval()  # a frozen batch norm
+    modes = [module.training for module in model.modules()]
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+    assert [module.training for module in model.modules()] == modes
 
 
 # --- loader ---------------------------------------------------------------------------------------------------
@@ -205,9 +250,9 @@ def test_micro_batches_give_the_gradient_of_the_whole():
 
 def test_a_plain_data_loader_trains_the_same():
     config = replace(CONFIG, augment="none")
-    memory = MemoryLoader(DATA, 50, statistics=make_loaders(DATA, None, config, CPU).train.statistics)
+    memory = MemoryLoader(DATA, 46, statistics=make_loaders(DATA, None, config, CPU).train.statistics)
     images, labels = map(torch.cat, zip(*memory, strict=True))
-    plain = DataLoader(TensorDataset(images, labels), batch_size=50)
+    plain = DataLoader(TensorDataset(images, labels), batch_size=46)
     one, two = tiny(dropout=0.0), tiny(dropout=0.0)
     torch.manual_seed(3)
     first = fit(one, (memory, memory), config, progress=False).last
@@ -238,8 +283,8 @@ def test_train_loss_is_averaged_by_sample():
     model, loaders = tiny(dropout=0.0), make_loaders(DATA, None, config, CPU)
     history = fit(model, loaders, config, progress=False)
     model.train()
-    total = sum(nn.functional.cross_entropy(model(x[i:i + 50]), y[i:i + 50], reduction="sum").item()
-                for x, y in loaders.train for i in range(0, len(x), 50))
+    total = sum(nn.functional.cross_entropy(model(x[i:i + n]), y[i:i + n], reduction="sum").item()
+                for x, y in loaders.train for i, n in ((0, 39), (39, 38), (77, 38)))
     assert history.last["train_loss"] == pytest.approx(total / 230, rel=1e-4)
 
 

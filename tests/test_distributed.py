@@ -22,15 +22,16 @@ from helpers.env import autocast
 from helpers.models import custom_resnet, registry
 from helpers.training.checkpoints import load_checkpoint
 from helpers.training.config import TrainConfig
-from helpers.training.fit import _Engine, evaluate, fit
+from helpers.training.engine import Engine
+from helpers.training.fit import evaluate, fit
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
 SMALL = partial(custom_resnet.CustomResNet, width=8)
 COMMON = ["train", "--num-epochs", "2", "--precision", "float32", "--max-lr", "0.05", "--image-sizes", "0:16"]
-RUNS = {  # in the last two, the last batch of an epoch leaves the second process without images
+RUNS = {  # in "one without", the last batch of an epoch leaves the second process without images
     "halves": ["--train-images", "128", "--batch-size", "64", "--micro-batch-size", "32", "--clip-norm", "0.5"],
-    "one without": ["--train-images", "70", "--batch-size", "32", "--micro-batch-size", "16", "--mix", "cutmix"],
+    "one without": ["--train-images", "33", "--batch-size", "32", "--micro-batch-size", "16", "--mix", "cutmix"],
     "two thirds": ["--train-images", "101", "--batch-size", "48", "--micro-batch-size", "16", "--optimizer", "adam",
                    "--max-lr", "0.003"],
     "whitened": ["--train-images", "128", "--batch-size", "64", "--micro-batch-size", "32", "--model", "whitened_net"]}
@@ -54,7 +55,10 @@ def test_shares_are_disjoint_complete_and_whole_parts(monkeypatch, world):
                 monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
                 shares.append(list(range(count))[distributed.share(count, part)])
             assert sum(shares, []) == list(range(count)), (count, part)
-            assert all(share[0] % part == 0 for share in shares if share), (count, part)
+            number = max(1, -(-count // part))
+            whole = [list(cut.tolist()) for cut in torch.arange(count).tensor_split(number) if len(cut)]
+            cuts = [share[piece] for share in shares for piece in distributed.even_parts(len(share), part)]
+            assert cuts == whole, (count, part)  # the micro-batches of all processes are those of one
             assert max(map(len, shares)) <= -(-count // (part * world)) * part, (count, part)
             assert all(shares) == (count > part * (world - 1)), (count, part)  # a part for each, and none is idle
 
@@ -77,7 +81,7 @@ def test_a_process_without_images_gets_no_logits(name, precision):
 
 def test_the_scaler_survives_a_first_batch_without_images():
     config = TrainConfig(num_epochs=1, precision="fp16", micro_batch_size=4)
-    engine = _Engine(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), config, 10, CPU)
+    engine = Engine(nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), config, 10, CPU)
     loss, correct = engine._backward(torch.empty(0, 3, 2, 2), torch.empty(0, dtype=torch.long))
     assert float(loss) == float(correct) == 0
     for parameter in engine.model.parameters():  # as averaged over the other processes
@@ -162,13 +166,13 @@ def check_gradients(rank):
 
 
 def check_evaluation(rank):
-    """An odd number of images, the last batch of one: loss and accuracies are those of all images at once."""
+    """An odd number of images, in shares that differ: loss and accuracies are those of all images at once."""
     data = make_stand_in("test", 41)
     statistics = channel_statistics(data.images)
     torch.manual_seed(0)
     model = registry.make_model("custom_resnet").eval()
     batches = MemoryLoader(data, 8, statistics=statistics)
-    assert [len(labels) for _, labels in batches] == [4] * 5 + [1 - rank]
+    assert [len(labels) for _, labels in batches] == [4 - rank] * 5 + [3]
     with torch.no_grad():
         images = (data.images.float() / 255 - statistics[0].view(3, 1, 1)) / statistics[1].view(3, 1, 1)
         logits = model(images)

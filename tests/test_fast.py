@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.analysis.predict import predict_logits
 from helpers.data.augment import BATCH_AUGMENTS
@@ -12,8 +13,10 @@ from helpers.data.image_set import channel_statistics
 from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.data.stand_in import make_stand_in
 from helpers.experiments.records import load_record
+from helpers.models import whitened
+from helpers.models.protocols import HasParameterGroups, Prepared
 from helpers.models.trace import count_parameters
-from helpers.models.whitened import WhitenedNet
+from helpers.models.whitened import WhitenedNet, device_with_float64
 from helpers.training.config import TrainConfig
 from helpers.training.fit import fit
 from helpers.training.muon import Muon, orthogonalize
@@ -171,3 +174,52 @@ def test_large_network_has_a_skip_and_bad_sizes_are_refused():
     assert torch.allclose(group(x), torch.nn.functional.gelu(group.first(x) + group.rest(group.first(x))))
     with pytest.raises(ValueError, match="depth=1"):
         WhitenedNet(depth=1)
+
+
+def test_one_cycle_keeps_the_rates_of_the_groups_apart():
+    config = replace(get_preset("jordan"), scheduler="one_cycle", batch_size=100)
+    optimizer = make_optimizer(WhitenedNet(widths=(8, 8, 8)), config)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    assert len(set(peaks)) > 2
+    scheduler, highest = make_scheduler(optimizer, config, total_steps=48), [0.0] * len(peaks)
+    for _ in range(47):
+        highest = [max(high, group["lr"]) for high, group in zip(highest, optimizer.param_groups, strict=True)]
+        optimizer.step()
+        scheduler.step()
+    assert highest == pytest.approx(peaks)
+
+
+def test_images_that_three_poolings_leave_nothing_of_are_refused():
+    assert WhitenedNet()(torch.zeros(2, 3, 9, 9)).shape == (2, 10)
+    for size in (4, 8):
+        with pytest.raises(ValueError, match=f"{size} × {size} pixels.*image_sizes"):
+            WhitenedNet()(torch.zeros(2, 3, size, size))
+
+
+def test_what_a_network_asks_of_training_is_a_protocol():
+    assert isinstance(WhitenedNet(), Prepared) and isinstance(WhitenedNet(), HasParameterGroups)
+    assert not isinstance(torch.nn.Linear(2, 2), Prepared | HasParameterGroups)
+
+
+def test_double_precision_is_computed_on_a_device_that_has_it(monkeypatch):
+    assert device_with_float64(torch.device("mps")) == CPU
+    assert device_with_float64(torch.device("cuda", 1)) == torch.device("cuda", 1)
+
+    class Recorder(TorchDispatchMode):
+        on_device = []
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.device.type == "meta":
+                self.on_device.append(out.dtype)
+            return out
+
+    # A meta tensor stands for one on MPS; the move to the CPU, which has no numbers to move, is played.
+    plain_to = torch.Tensor.to
+    monkeypatch.setattr(whitened, "device_with_float64", lambda device: CPU)
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *to, **how: (
+        torch.rand(self.shape, dtype=self.dtype) if self.is_meta and to == (CPU,) else plain_to(self, *to, **how)))
+    net = WhitenedNet(widths=(8, 8, 8))
+    with Recorder() as recorder:
+        net.prepare(torch.empty(4, 3, 8, 8, device="meta"))
+    assert recorder.on_device and set(recorder.on_device) == {torch.float32}

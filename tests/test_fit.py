@@ -2,10 +2,12 @@
 
 import copy
 import importlib
+import math
 import os
 import platform
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +18,18 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from helpers import env
 from helpers.data.image_set import channel_statistics
-from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.loader import MemoryLoader, make_loaders, memory_format
 from helpers.data.per_image import AlbumentationsDataset, make_albumentations
 from helpers.data.stand_in import make_stand_in
+from helpers.models.whitened import WhitenedNet
 from helpers.training.checkpoints import load_checkpoint, save_checkpoint
-from helpers.training.config import TrainConfig
+from helpers.training.config import RECIPE_VERSION, TrainConfig
+from helpers.training.engine import Engine
 from helpers.training.fit import DivergedError, History, evaluate, fit
 
 # Not by from … import: the folder hands out a function of that name.
 fit_module = importlib.import_module("helpers.training.fit")
+engine_module = importlib.import_module("helpers.training.engine")
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -91,7 +96,7 @@ def test_micro_batches_of_any_size_give_the_same_step():
         assert (loss, accuracy) == pytest.approx(results[0][1:], rel=1e-5)
 
 
-def test_ragged_last_batch_counts_by_sample():
+def test_batches_of_unequal_size_count_by_sample():
     seen = []
 
     class Counted(nn.Module):
@@ -101,17 +106,17 @@ def test_ragged_last_batch_counts_by_sample():
 
         def forward(self, x):
             seen.append(len(x))
-            return self.bias + torch.zeros(len(x), 10) if len(x) == 50 else self.bias + torch.eye(10)[[3] * len(x)]
+            return 0 * self.bias + (torch.zeros(len(x), 10) if len(x) == 43 else torch.eye(10)[[3] * len(x)])
 
     config = replace(CONFIG, num_epochs=1, max_lr=1e-20, label_smoothing=0.0)
     loaders = make_loaders(DATA, None, config, CPU)
     row = fit(Counted(), loaders, config, progress=False).last
-    assert seen == [50, 50, 30]
+    assert seen == [44, 43, 43]
     loaders.train.set_epoch(0)
     labels = [y for _, y in loaders.train]
-    total = sum(torch.tensor(10.0).log().item() * 50 for _ in range(2))
-    total += sum(float(torch.logsumexp(torch.eye(10)[3], 0)) - (label == 3) for label in labels[2].tolist())
-    right = sum(int((y == 0).sum()) for y in labels[:2]) + int((labels[2] == 3).sum())
+    total = sum(torch.tensor(10.0).log().item() * 43 for _ in range(2))
+    total += sum(float(torch.logsumexp(torch.eye(10)[3], 0)) - (label == 3) for label in labels[0].tolist())
+    right = sum(int((y == 0).sum()) for y in labels[1:]) + int((labels[0] == 3).sum())
     assert row["train_loss"] == pytest.approx(total / 130, rel=1e-5)
     assert row["train_accuracy"] == pytest.approx(right / 130)
 
@@ -142,8 +147,8 @@ def test_evaluate_with_fewer_classes_than_five():
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_plain_loaders_and_ours_train_the_same(workers):
-    memory = MemoryLoader(DATA, 50, statistics=channel_statistics(DATA.images))
-    plain = DataLoader(TensorDataset(*plain_tensors()), batch_size=50, num_workers=workers)
+    memory = MemoryLoader(DATA, 65, statistics=channel_statistics(DATA.images))
+    plain = DataLoader(TensorDataset(*plain_tensors()), batch_size=65, num_workers=workers)
     one, two = small_net(), small_net()
     first = fit(one, (memory, memory), CONFIG, progress=False)
     second = fit(two, (plain, plain), CONFIG, progress=False)
@@ -154,8 +159,8 @@ def test_plain_loaders_and_ours_train_the_same(workers):
 
 def test_albumentations_through_a_plain_loader_trains():
     pipeline = make_albumentations("none", *channel_statistics(DATA.images))
-    plain = DataLoader(AlbumentationsDataset(DATA, pipeline), batch_size=50)
-    memory = MemoryLoader(DATA, 50, statistics=channel_statistics(DATA.images))
+    plain = DataLoader(AlbumentationsDataset(DATA, pipeline), batch_size=65)
+    memory = MemoryLoader(DATA, 65, statistics=channel_statistics(DATA.images))
     one, two = small_net(), small_net()
     first = fit(one, (plain, None), CONFIG, progress=False)
     second = fit(two, (memory, None), CONFIG, progress=False)
@@ -347,7 +352,7 @@ def test_divergence_names_the_first_bad_step_and_its_lr(tmp_path):
 
 FAULTS = """
 import resource, sys, torch
-from helpers.training.config import TrainConfig
+from helpers.training.config import RECIPE_VERSION, TrainConfig
 from helpers.training.fit import fit
 batches = [(torch.zeros(4, 8), torch.zeros(4, dtype=torch.long))]
 config = TrainConfig(num_epochs=1, precision="float32", channels_last=False, scheduler="constant",
@@ -371,7 +376,7 @@ def test_kept_memory_is_not_faulted_in_again():
 
 def test_memory_is_kept_only_if_asked(monkeypatch):
     asked = []
-    monkeypatch.setattr(fit_module, "keep_freed_memory", lambda: asked.append(True))
+    monkeypatch.setattr(engine_module, "keep_freed_memory", lambda: asked.append(True))
     for keep in (False, True):
         fit(small_net(), ([(torch.zeros(2, 3, 8, 8), torch.zeros(2, dtype=torch.long))], None),
             replace(CONFIG, num_epochs=1, scheduler="constant", keep_memory=keep), device=CPU, progress=False)
@@ -407,3 +412,175 @@ def test_history_columns():
     history = History([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0, "val_loss": 3.0}])
     assert history.column("train_loss") == [2.0, 1.0] and history.column("val_loss") == [None, 3.0]
     assert history.last["epoch"] == 2
+
+
+# --- what a configuration means ---------------------------------------------------------------------------------
+
+def test_the_recipe_version_is_raised_when_a_configuration_changes_its_meaning():
+    config = replace(CONFIG, num_epochs=1, augment="crop_flip_cutout", micro_batch_size=20)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        net = nn.Sequential(nn.BatchNorm2d(3), small_net())
+        loss = fit(net, make_loaders(DATA, None, config, CPU), config, device=CPU, progress=False).last
+    finally:
+        torch.set_num_threads(threads)
+    assert (RECIPE_VERSION, loss["train_loss"]) == (2, pytest.approx(2.3381175114558292, abs=1e-4)), (
+        "the same configuration trains in another way than before: if you mean it, raise RECIPE_VERSION in "
+        "helpers/training/config.py, say there what has changed, and write the new loss here")
+
+
+@pytest.mark.parametrize("field, value", [
+    ("max_lr", "0.1"), ("max_lr", math.inf), ("div_factor", math.nan), ("final_div_factor", math.inf),
+    ("num_epochs", 2.5), ("batch_size", True), ("nesterov", 1), ("model", None), ("image_sizes", 24),
+    ("image_sizes", ((0, 100_000),)), ("seed", 10**20), ("seed", -1)])
+def test_a_value_of_another_kind_is_named_with_its_field(field, value):
+    with pytest.raises(ValueError) as refused:
+        TrainConfig(**{field: value})
+    assert f"{field}={value!r}" in str(refused.value)
+
+
+@pytest.mark.parametrize("ignored", [
+    {"scheduler": "constant", "cycle_momentum": True}, {"optimizer": "muon", "momentum": 0.8},
+    {"optimizer": "muon", "weight_decay": 0.1}], ids=str)
+def test_a_setting_without_effect_is_refused(ignored):
+    with pytest.raises(ValueError, match="|".join(ignored)):
+        TrainConfig(**ignored)
+
+
+def test_a_batch_of_one_image_names_the_setting_where_it_cannot_be_normalized():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(4), nn.Flatten())
+    one = [(torch.zeros(1, 3, 8, 8), torch.zeros(1, dtype=torch.long))]
+    with pytest.raises(ValueError, match="batch_size"):
+        fit(net, (one, None), replace(CONFIG, num_epochs=1, scheduler="constant"), progress=False)
+
+
+def test_odd_data_is_refused_in_words():
+    flat = [(torch.zeros(4, 8), torch.zeros(4, dtype=torch.long))]
+    config = replace(CONFIG, num_epochs=1, scheduler="constant", channels_last=True)
+    with pytest.raises(ValueError, match=r"shape \(4, 8\).*channels_last=False"):
+        fit(nn.Linear(8, 2), (flat, None), config, device=CPU, progress=False)
+    with pytest.raises(ValueError, match="no images to evaluate on"):
+        evaluate(small_net(), [])
+
+
+def test_ctrl_c_in_the_last_save_names_no_epoch_beyond_the_last():
+    class Store:
+        saved = 0
+
+        def newest(self):
+            return None
+
+        def save(self, state):
+            self.saved += 1
+            if self.saved == CONFIG.num_epochs:
+                raise KeyboardInterrupt
+
+    history = fit(small_net(), make_loaders(DATA, None, CONFIG, CPU), CONFIG, progress=False, checkpoint=Store())
+    assert len(history.epochs) == 3 and "epoch 4" not in history.stopped and "last epoch" in history.stopped
+
+
+# --- fp16 -------------------------------------------------------------------------------------------------------
+
+class Overflows(nn.Module):
+    """A network whose forward passes of these numbers give infinity."""
+
+    def __init__(self, passes):
+        super().__init__()
+        self.linear, self.passes, self.count = nn.Linear(3, 10), passes, 0
+
+    def forward(self, x):
+        logits = self.linear(x.mean((2, 3)))
+        self.count += 1
+        return logits * math.inf if self.count - 1 in self.passes else logits
+
+
+@pytest.mark.parametrize("scheduler", ["cosine", "one_cycle"])
+@pytest.mark.parametrize("passes", [(0,), (1, 2)])
+def test_a_step_that_loss_scaling_skips_is_left_out(scheduler, passes):
+    config = replace(CONFIG, precision="fp16", scheduler=scheduler, num_epochs=2)
+    model, loaders = Overflows(passes), make_loaders(DATA, None, config, CPU)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = fit(model, loaders, config, device=CPU, progress=False)
+    assert all(math.isfinite(loss) for loss in history.column("train_loss"))
+    engine = Engine(Overflows(passes), config, 6, CPU)
+    for images, labels in [*loaders.train, *loaders.train]:
+        engine.step(images, labels)
+    assert engine.scheduler.last_epoch == 6 - len(passes)  # torch's word for steps
+
+
+def test_without_loss_scaling_an_infinite_loss_ends_the_run():
+    with pytest.raises(DivergedError, match="step 1"):
+        fit(Overflows((1,)), make_loaders(DATA, None, CONFIG, CPU), CONFIG, device=CPU, progress=False)
+    poisoned = Overflows(())
+    poisoned.linear.weight.data.fill_(math.nan)
+    config = replace(CONFIG, precision="fp16")
+    with pytest.raises(DivergedError, match="step 0"):
+        fit(poisoned, make_loaders(DATA, None, config, CPU), config, device=CPU, progress=False)
+
+
+# --- Apple's MPS, without one -----------------------------------------------------------------------------------
+
+def test_on_mps_the_layout_is_contiguous():
+    mps = torch.device("mps")
+    assert memory_format(TrainConfig(), mps) == torch.contiguous_format
+    assert memory_format(TrainConfig(), CPU) == torch.channels_last
+    assert memory_format(replace(TrainConfig(), channels_last=False), CPU) == torch.contiguous_format
+
+
+def test_batch_norm_gets_the_layout_that_was_chosen(monkeypatch):
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for module in (engine_module, importlib.import_module("helpers.data.loader")):
+            monkeypatch.setattr(module, "memory_format", lambda config, device, layout=layout: layout)
+        norm, met = nn.BatchNorm2d(3), []
+        norm.register_forward_pre_hook(lambda _, x, met=met: met.append(x[0]))
+        net = nn.Sequential(norm, small_net())
+        config = replace(CONFIG, num_epochs=1, channels_last=True, image_sizes=((0, 16),), augment="crop_flip_cutout")
+        fit(net, make_loaders(DATA, None, config, CPU), config, device=CPU, progress=False)
+        assert met and all(x.is_contiguous(memory_format=layout) for x in met)
+
+
+@pytest.mark.parametrize("kind, waits", [("mps", True), ("cpu", True), ("cuda", False)])
+def test_only_cuda_copies_without_waiting(kind, waits):
+    class Batch:
+        shape, asked = (1, 3, 8, 8), []
+
+        def dim(self):
+            return 4
+
+        def to(self, device, non_blocking=False):
+            self.asked.append(non_blocking)
+            return self
+
+        def contiguous(self, memory_format):
+            return self
+
+    engine, batch = Engine(small_net(), CONFIG, 10, CPU), Batch()
+    engine.device = torch.device(kind)
+    engine._to_device(batch, batch)
+    assert batch.asked == [not waits] * 2
+
+
+# --- whitening --------------------------------------------------------------------------------------------------
+
+def test_two_runs_from_one_loader_are_the_same():
+    config = TrainConfig(num_epochs=2, batch_size=65, optimizer="muon", max_lr=0.1, scheduler="linear",
+                         precision="float32")
+    loaders, found = make_loaders(DATA, None, config, CPU), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        net = WhitenedNet(widths=(8, 8, 8))
+        fit(net, loaders, config, device=CPU, progress=False)
+        found.append(torch.cat([weights(net), net.whiten.weight.flatten()]))
+    assert torch.equal(*found)
+
+
+def test_a_resumed_run_does_not_compute_its_first_layer_again(tmp_path, monkeypatch):
+    config = TrainConfig(num_epochs=1, batch_size=65, optimizer="muon", max_lr=0.1, scheduler="linear",
+                         precision="float32")
+    loaders = make_loaders(DATA, None, config, CPU)
+    fit(WhitenedNet(widths=(8, 8, 8)), loaders, config, device=CPU, progress=False, checkpoint=tmp_path / "a.pt")
+    monkeypatch.setattr(WhitenedNet, "prepare", lambda self, images: 1 / 0)
+    fit(WhitenedNet(widths=(8, 8, 8)), loaders, config, device=CPU, progress=False, checkpoint=tmp_path / "a.pt",
+        resume=True)

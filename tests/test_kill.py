@@ -65,14 +65,15 @@ def train(runs, acknowledged, patience=0.0, slow=lambda: None):
 
     save, replace, fsync, unlink, write = torch.save, os.replace, os.fsync, Path.unlink, Path.write_text
 
-    def save_slowly(state, file):
+    def save_slowly(state, path):
         save(state, buffer := io.BytesIO())
         content = buffer.getvalue()
-        for start in range(0, len(content), len(content) // 2 + 1):
-            file.write(content[start:start + len(content) // 2 + 1])
-            file.flush()
-            time.sleep(patience)
-            slow()
+        with open(path, "wb") as file:
+            for start in range(0, len(content), len(content) // 2 + 1):
+                file.write(content[start:start + len(content) // 2 + 1])
+                file.flush()
+                time.sleep(patience)
+                slow()
 
     def after(function):
         def wrapped(*arguments, **options):

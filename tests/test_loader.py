@@ -29,8 +29,8 @@ def test_batches_are_the_images_normalized_in_order():
     assert np.allclose(images.std((0, 2, 3), correction=0), 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("batch_size, sizes", [(50, [50, 50, 10]), (110, [110]), (1000, [110]), (55, [55, 55])])
-def test_every_batch_has_its_size_and_the_last_is_the_rest(batch_size, sizes):
+@pytest.mark.parametrize("batch_size, sizes", [(50, [37, 37, 36]), (110, [110]), (1000, [110]), (55, [55, 55])])
+def test_images_are_spread_evenly_over_the_batches(batch_size, sizes):
     loader = MemoryLoader(DATA, batch_size, statistics=STATISTICS, shuffle=True)
     assert [len(labels) for _, labels in loader] == sizes and len(loader) == len(sizes)
 

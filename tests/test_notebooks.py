@@ -82,6 +82,7 @@ def test_committed_outputs_are_a_clean_run_on_real_data(path):
     assert "widgets" not in notebook.metadata and "HBox(" not in printed
     assert "stand-in" not in printed.lower() and not re.search(r"/(root|home|tmp|Users)/", printed)
     assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert_every_picture_has_words(notebook)
 
 
 def test_normalize_drops_progress_and_paths():

@@ -1,11 +1,14 @@
 """Run folders keep what they say, are found again, and go on exactly where they stopped."""
 
 import csv
+import errno
 import heapq
 import json
 import os
 import pickle
 import random
+import subprocess
+import sys
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +18,7 @@ import torch
 
 from helpers.data.loader import make_loaders
 from helpers.data.stand_in import make_stand_in
-from helpers.experiments import run_folder
+from helpers.experiments import lock, run_folder
 from helpers.experiments.load import find_checkpoint, load_model
 from helpers.experiments.run_folder import RunFolder, new_folder
 from helpers.models.registry import make_model
@@ -129,6 +132,54 @@ def test_an_error_at_any_moment_loses_nothing(tmp_path, quiet, monkeypatch, func
 def test_nothing_to_keep_is_refused(tmp_path, keep):
     with pytest.raises(ValueError, match=f"keep={keep}"):
         RunFolder(tmp_path, keep=keep)
+
+
+def test_a_second_process_is_refused_until_the_first_ends(tmp_path, quiet):
+    code = "import sys; from pathlib import Path; from helpers.experiments.lock import claim_folder; " \
+           "held = claim_folder(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    first = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True, cwd=Path(run_folder.__file__).parents[2])
+    assert first.stdout.readline() == "held\n"
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(RuntimeError, match="run is in use by another process"):
+        run.save(state([0.1]))
+    assert not run.checkpoints.exists()
+    first.kill()
+    first.wait()
+    run.save(state([0.1]))
+    RunFolder(tmp_path / "run").save(state([0.1, 0.2]))  # the same process may
+    assert len(readable(run.folder)["last.pt"]["history"]) == 2
+
+
+def test_a_file_system_without_locks_costs_a_warning(tmp_path, quiet, monkeypatch):
+    def unknown(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "lock_file", unknown)
+    with pytest.warns(UserWarning, match="knows no locks"):
+        RunFolder(tmp_path / "run").save(state([0.1]))
+    assert (tmp_path / "run" / "checkpoints" / "last.pt").exists()
+
+
+def test_what_a_killed_process_left_is_deleted(tmp_path, quiet):
+    run = RunFolder(tmp_path / "run")
+    run.save(state([0.1]))
+    for left in (run.folder / "best.txt.1.partial", run.checkpoints / "last.pt.1.partial"):
+        left.write_text("half")
+    run.save(state([0.1, 0.2]))
+    assert not list(run.folder.rglob("*.partial"))
+
+
+def test_a_broken_tensorboard_costs_one_warning(tmp_path, monkeypatch):
+    def broken(self, row):
+        raise TypeError("descriptors cannot be created")
+
+    monkeypatch.setattr(RunFolder, "_write_scalars", broken)
+    run = RunFolder(tmp_path / "run")
+    with pytest.warns(UserWarning, match="TensorBoard does not work here.*descriptors") as told:
+        run.save(state([0.1]))
+        run.save(state([0.1, 0.2]))
+    assert len(told) == 1 and len(readable(run.folder)["last.pt"]["history"]) == 2
 
 
 def test_folders_of_one_second_differ(tmp_path):

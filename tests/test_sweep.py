@@ -12,7 +12,7 @@ from helpers.data.loader import make_loaders
 from helpers.data.stand_in import make_stand_in
 from helpers.experiments import records, sweep
 from helpers.experiments.sweep import compare
-from helpers.training.config import TrainConfig
+from helpers.training.config import RECIPE_VERSION, TrainConfig
 from helpers.training.fit import History, evaluate, fit
 
 CPU = torch.device("cpu")
@@ -96,6 +96,23 @@ def test_another_configuration_or_other_data_start_anew(trained, tmp_path):
     fewer = TRAIN.subset(torch.arange(120))
     record = compare("lr", fewer, VAL, replace(CONFIG, momentum=0.8), [{}])
     assert len(trained) == 3 and record["data"]["train_images"] == 120 and len(record["runs"]) == 1
+
+
+def test_each_run_says_how_it_was_made(trained):
+    run = compare("lr", TRAIN, VAL, CONFIG, [{}])["runs"][0]
+    assert run["device"].startswith("CPU") and run["versions"]["torch"] == torch.__version__.split("+")[0] or (
+        run["versions"]["torch"] == torch.__version__)
+    assert run["precision"] == "float32" and run["recipe_version"] == RECIPE_VERSION
+
+
+@pytest.mark.parametrize("version", [None, RECIPE_VERSION - 1])
+def test_runs_of_another_recipe_version_are_trained_again(trained, tmp_path, version):
+    record = json.loads(json.dumps(compare("lr", TRAIN, VAL, CONFIG, [{}])))
+    record["runs"][0].pop("recipe_version")
+    if version:
+        record["runs"][0]["recipe_version"] = version
+    (tmp_path / "records" / "lr.json").write_text(json.dumps(record))
+    assert len(compare("lr", TRAIN, VAL, CONFIG, [{}])["runs"]) == 1 and len(trained) == 2
 
 
 def test_records_of_two_experiments_do_not_mix(trained, tmp_path):

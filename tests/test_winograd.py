@@ -75,3 +75,11 @@ def test_the_fast_network_learns_with_it_in_its_wide_groups():
     assert torch.allclose(loss, other, atol=1e-4)
     for mine, theirs in zip(net.parameters(), plain.parameters(), strict=True):
         assert mine.grad is None or torch.allclose(mine.grad, theirs.grad, atol=1e-4, rtol=1e-2)
+
+
+@pytest.mark.parametrize("option, value", [("bias", True), ("stride", 2), ("kernel_size", 5), ("padding", 0),
+                                           ("groups", 2), ("dilation", 2)])
+def test_what_it_cannot_do_is_refused(option, value):
+    options = {"kernel_size": 3, "padding": 1, "bias": False} | {option: value}
+    with pytest.raises(ValueError, match=f"{option}=.*use nn.Conv2d"):
+        WinogradConv2d(8, 8, **options)

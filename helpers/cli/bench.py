@@ -53,11 +53,14 @@ def epochs_by_size(config: TrainConfig) -> Counter:
                    for epoch in range(config.num_epochs))
 
 
-def peak_memory() -> float:
-    """Largest memory of this process so far, in MB: on the GPU if there is one."""
+def peak_memory() -> float | None:
+    """Largest memory of this process so far, in MB: on the GPU if there is one; None where it cannot be asked."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
-    import resource
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
@@ -101,9 +104,10 @@ def speed_table(found: dict[str, list[dict]]) -> str:
     rows = ["| | seconds per epoch, median (min–max) | images per second | million operations per image "
             "| share of the ceiling | peak memory |", "|---|---|---|---|---|---|"]
     for way, runs in found.items():
-        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0] if runs[0][key] is not None}
+        memory = f"{middle['peak_memory_mb'] / 1e3:.1f} GB" if "peak_memory_mb" in middle else "–"
         low, high = (pick(run["seconds_per_epoch"] for run in runs) for pick in (min, max))
         rows.append(f"| {way} | {middle['seconds_per_epoch']:,.0f} ({low:,.0f}–{high:,.0f}) "
                     f"| {middle['images_per_second']:,.0f} | {middle['operations_per_image'] / 1e6:,.0f} "
-                    f"| {middle['fraction']:.0%} | {middle['peak_memory_mb'] / 1e3:.1f} GB |")
+                    f"| {middle['fraction']:.0%} | {memory} |")
     return "\n".join(rows)

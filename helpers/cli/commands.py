@@ -16,15 +16,14 @@ from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.env import device_name, get_device, seed_everything
 from helpers.experiments.load import find_checkpoint, load_model
 from helpers.experiments.records import RECORDS, load_record, new_record, save_record
-from helpers.experiments.run_folder import RunFolder, new_folder
+from helpers.experiments.run_folder import RunFolder, check_experiment, new_folder
 from helpers.models.registry import make_model
 from helpers.paths import ROOT
 from helpers.training.checkpoints import load_checkpoint
 from helpers.training.config import TrainConfig
-from helpers.training.fit import evaluate as measure
-from helpers.training.fit import fit
+from helpers.training.fit import evaluate, fit
 from helpers.training.presets import get_preset
-from helpers.training.range_test import lr_range_test as range_test
+from helpers.training.range_test import lr_range_test
 
 
 def say(text: str) -> None:
@@ -33,10 +32,25 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
+def given_fields(arguments) -> dict:
+    """Those fields of `TrainConfig` that were given on the command line."""
+    return {field.name: vars(arguments)[field.name] for field in fields(TrainConfig) if field.name in arguments}
+
+
 def read_config(arguments) -> TrainConfig:
     """The preset, with the options that were given on the command line."""
-    given = {field.name: vars(arguments)[field.name] for field in fields(TrainConfig) if field.name in arguments}
-    return replace(get_preset(arguments.preset or "best"), **given)
+    return replace(get_preset(arguments.preset or "best"), **given_fields(arguments))
+
+
+def stored_config(path: Path) -> TrainConfig:
+    """The configuration that a run's checkpoint was written with."""
+    config = load_checkpoint(path).get("config")
+    if config is None:
+        raise ValueError(f"{path} holds no configuration: it is no run to resume; use another checkpoint path")
+    try:
+        return TrainConfig(**config)
+    except TypeError as error:
+        raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
 
 
 def load_data(config: TrainConfig, *, everything: bool):
@@ -55,20 +69,25 @@ def check_data(path: Path, about: dict) -> None:
         raise ValueError(f"{path} was trained on other images ({'; '.join(differing)}); use those, or train anew")
 
 
-def train(arguments) -> None:
+def train_command(arguments) -> None:
     distributed.start()
     config, device = read_config(arguments), get_device()
+    usual = "best" if config.model == TrainConfig.model else config.model
+    experiment, start = arguments.experiment or arguments.preset or usual, arguments.resume
+    check_experiment(experiment if arguments.experiment is None else arguments.experiment)
+    found = None
+    if start is not None:
+        found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
+        if not arguments.preset and not given_fields(arguments):
+            config = stored_config(found)
     distributed.check_batch(config)
     images, val = load_data(config, everything=arguments.all)
     mean, std = channel_statistics(images.images)
     about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name,
              "train_images": len(images), "all": arguments.all}
-    usual = "best" if config.model == TrainConfig.model else config.model
-    experiment, start = arguments.experiment or arguments.preset or usual, arguments.resume
-    if start is None:
+    if found is None:
         run = RunFolder(new_folder(experiment), about=about)
     else:
-        found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
         check_data(found, about)
         run = RunFolder.continuing(found, experiment, about=about)
         say(f"continuing {found}")
@@ -83,7 +102,7 @@ def train(arguments) -> None:
     say("  ".join(f"{name} {value:.4g}" for name, value in history.last.items()))
     if arguments.all:
         test = MemoryLoader(load_cifar(config.dataset, "test").to(device), 1000, statistics=(mean, std))
-        result = measure(model, test, device=device, precision=config.precision)
+        result = evaluate(model, test, device=device, precision=config.precision)
         say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
 
 
@@ -91,21 +110,21 @@ def _checkpoint(given) -> Path:
     return find_checkpoint(given.experiment, given.which) if given.checkpoint is None else Path(given.checkpoint)
 
 
-def evaluate(arguments) -> None:
+def evaluate_command(arguments) -> None:
     loaded, device = load_model(path := _checkpoint(arguments)), get_device()
     dataset = loaded.config.dataset
     images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
     if images.classes != loaded.classes:
         raise ValueError(f"{path} knows the classes {loaded.classes[:3]} …, not those of {describe(images)}")
     batches = MemoryLoader(images.to(device), 1000, statistics=loaded.statistics)
-    result = measure(loaded.model.to(device), batches, precision=loaded.config.precision)
+    result = evaluate(loaded.model.to(device), batches, precision=loaded.config.precision)
     learned = arguments.split == "val" and load_checkpoint(path)["about"].get("all")
     print(f"{path.name}, epoch {loaded.epoch}, on {arguments.split}: {describe(images)}"
           f"{', but it learned from these (--all): no validation' if learned else ''}")
     print("  ".join(f"{name} {value:.4f}" for name, value in result.items()))
 
 
-def predict(arguments) -> None:
+def predict_command(arguments) -> None:
     images, ids = read_hidden_test(arguments.file)
     members = load_ensemble(_checkpoint(arguments), arguments.top)
     confidence, labels = confidences(
@@ -123,17 +142,17 @@ def predict(arguments) -> None:
     print(f"wrote {path}")
 
 
-def lr_range_test(arguments) -> None:
+def lr_range_test_command(arguments) -> None:
     config, device = read_config(arguments), get_device()
     images, _ = load_data(config, everything=False)
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=images.num_classes).to(device)
     batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
-    result = range_test(model, batches, config, num_steps=arguments.steps)
+    result = lr_range_test(model, batches, config, num_steps=arguments.steps)
     print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
 
 
-def bench(arguments) -> None:
+def bench_command(arguments) -> None:
     images = load_cifar("cifar10", "train")
     say(f"{describe(images)}, {device_name()}, {arguments.repeats} repeats in turn; about ten minutes on two cores")
     measured = run_speed(steps=arguments.steps, repeats=arguments.repeats)
@@ -141,14 +160,14 @@ def bench(arguments) -> None:
     print(f"{speed_table(measured)}\nrecord: {save_record(record, reader=not arguments.write).name}")
 
 
-def reference(arguments) -> None:
+def reference_command(arguments) -> None:
     recipes = dict(("custom_resnet", REFERENCE) if name == "best" else (name, get_preset(name))
                    for name in arguments.preset)
     names = ", ".join(path.name for path in run_reference(recipes, arguments.seeds))
     print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
 
 
-def results(arguments) -> None:
+def results_command(arguments) -> None:
     table = results_table()
     if arguments.write:
         write_records_page(RECORDS / "README.md")

@@ -6,6 +6,7 @@
 """
 
 import argparse
+import os
 import sys
 from dataclasses import fields
 
@@ -57,44 +58,63 @@ def make_parser() -> argparse.ArgumentParser:
 
     def add(run, text: str, *shared):
         """The parser of a command, named after its function; returns its method that adds an option."""
-        one = subparsers.add_parser(run.__name__.replace("_", "-"), help=text, description=text)
+        name = run.__name__.removesuffix("_command").replace("_", "-")
+        one = subparsers.add_parser(name, help=text, description=text)
         one.set_defaults(run=run)
         for add_options in shared:
             add_options(one)
         return one.add_argument
 
-    option = add(commands.train, "train a model; saves to runs/<experiment>/<time>/ after every epoch", _add_config)
+    option = add(commands.train_command, "train a model; saves to runs/<experiment>/<time>/ after every epoch",
+                 _add_config)
     option("--experiment", help="name of the run folder (default: the preset's, else best, or the model's)")
     option("--all", action="store_true", help="train on all images; open the test set at the end")
     option("--resume", nargs="?", const="newest", metavar="newest|best|PATH",
            help="continue the newest run of the experiment, or the best, or a checkpoint")
-    option = add(commands.evaluate, "loss and accuracy of a checkpoint", _add_checkpoint)
+    option = add(commands.evaluate_command, "loss and accuracy of a checkpoint", _add_checkpoint)
     option("--split", choices=("val", "test"), default="val", help="images to evaluate on (default: val)")
-    option = add(commands.predict, "predict a hidden test file and write predictions.csv", _add_checkpoint)
+    option = add(commands.predict_command, "predict a hidden test file and write predictions.csv", _add_checkpoint)
     option("file", help="pickle of {b'data': uint8 images, b'ids': …}")
     option("--top", type=int, default=1, help="mean logits of the run's best checkpoints (default: 1)")
     option("--flip", action="store_true", help="add each image's mirror image (test-time augmentation)")
-    option = add(commands.lr_range_test, "suggest a learning rate; sizes, clipping, schedule play no part", _add_config)
+    option = add(commands.lr_range_test_command,
+                 "suggest a learning rate; sizes, clipping, schedule play no part", _add_config)
     option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
-    option = add(commands.reference, "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
+    option = add(commands.reference_command,
+                 "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
     option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
-    option = add(commands.results, "print the results table from the committed records")
+    option = add(commands.results_command, "print the results table from the committed records")
     option("--write", action="store_true",
            help="also write it into README.md, and the tables of all records into figures/records/README.md")
-    option = add(commands.bench, "seconds an epoch of several recipes, and how far from the machine's ceiling")
+    _add_bench(add)
+    return parser
+
+
+def _add_bench(add) -> None:
+    option = add(commands.bench_command, "seconds an epoch of several recipes, and how far from the machine's ceiling")
     option("--suite", choices=("speed",), default="speed", help="what to measure (default: speed)")
     option("--steps", type=int, default=3, help="optimizer updates a measurement (default: 3)")
     option("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
     option("--write", action="store_true", help="write the committed record instead of runs/records/")
-    return parser
+
+
+def check_processes(command: str) -> None:
+    """Refuse what would do its work once in each of torchrun's processes."""
+    if command not in ("train", "results") and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise ValueError(f"{command} runs in one process, WORLD_SIZE is {os.environ['WORLD_SIZE']}: start it with "
+                         f"`python -m helpers {command}`, without torchrun")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0, 1 after a diverged training, 2 for bad input, 130 after Ctrl-C."""
     arguments = make_parser().parse_args(argv)
     try:
+        check_processes(arguments.command)
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
     except DivergedError as error:
         print(f"diverged: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from helpers.env import look_up
-from helpers.experiments.run_folder import rank_checkpoints
+from helpers.experiments.run_folder import check_experiment, rank_checkpoints
 from helpers.models.registry import make_model
 from helpers.paths import run_dir
 from helpers.training.checkpoints import load_checkpoint, load_weights
@@ -24,13 +24,14 @@ def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | 
     ``"newest"`` is ``last.pt`` of the run that was begun last, ``"best"`` the highest validation accuracy in a file
     name. A damaged file is passed over with a warning. `FileNotFoundError` says where was looked.
     """
+    check_experiment(experiment)
     name = look_up({"newest": "*.pt", "best": "epoch_*.pt"}, which, "checkpoint")
     if roots is None:
         drive = Path("/content/drive/MyDrive")
         roots = [run_dir(), *Path("/kaggle/input").glob("*"), drive / "runs", drive / "cifar-resnet-notebooks" / "runs"]
     found = [path for root in roots for path in root.glob(f"**/{glob.escape(experiment)}/*/checkpoints/{name}")]
     # The newest run comes first, and of its files last.pt; when that is damaged or missing, the newest of the epochs.
-    newest_first = sorted(found, key=lambda path: path.parts[-3::2], reverse=True)
+    newest_first = sorted(found, key=lambda path: (path.parents[1].name, path.name), reverse=True)
     for path in rank_checkpoints(found) if which == "best" else newest_first:
         try:
             load_checkpoint(path)
@@ -63,6 +64,10 @@ def load_model(path: str | Path) -> LoadedModel:
         config, about = TrainConfig(**state["config"]), state["about"]
     except TypeError as error:
         raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
+    needed = ("classes", "channel_mean", "channel_std")
+    if missing := [name for name in needed if name not in about]:
+        raise ValueError(f"{path} does not say its {' and '.join(missing)}, so no model can be rebuilt from it: "
+                         f"save to a RunFolder whose `about` has {', '.join(needed)}")
     model = make_model(config.model, num_classes=len(about["classes"]))
     load_weights(model, state["model"], path)
     row = state["history"][-1]

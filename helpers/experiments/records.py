@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from helpers.data.image_set import ImageSet
-from helpers.env import device_name, get_profile, look_up, package_versions
+from helpers.env import device_name, get_device, get_profile, look_up, package_versions, resolve_precision
 from helpers.paths import ROOT, run_dir, write_text
-from helpers.training.config import TrainConfig
+from helpers.training.checkpoints import to_plain_data
+from helpers.training.config import RECIPE_VERSION, TrainConfig
 
 RECORDS = ROOT / "figures" / "records"
 
@@ -25,17 +26,29 @@ def new_record(experiment: str, data: ImageSet, config: TrainConfig, **about) ->
     }
 
 
+def describe_run(config: TrainConfig) -> dict:
+    """What every run of a record says of its making: device, versions, precision as resolved, recipe version."""
+    device = get_device()
+    return {"device": device_name(device), "versions": package_versions(),
+            "precision": resolve_precision(config.precision, device), "recipe_version": RECIPE_VERSION}
+
+
+def recipe_version(run: dict) -> int:
+    """The recipe version of a run; runs from before it was written down have version 1."""
+    return run.get("recipe_version", 1)
+
+
 def save_record(record: dict, *, reader: bool = True) -> Path:
     """Write a record, whole or not at all: ``runs/records/`` for a reader's run, else ``figures/records/``."""
     path = (run_dir() / "records" if reader else RECORDS) / f"{record['experiment']}.json"
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write_text(path, json.dumps(to_plain_data(record), indent=1) + "\n")
     return path
 
 
 def load_record(experiment: str) -> dict:
     """The committed record of a reference run; an unknown name raises `ValueError` that lists the known."""
     records = {path.stem: path for path in RECORDS.glob("*.json")}
-    return json.loads(look_up(records, experiment, "record").read_text())
+    return json.loads(look_up(records, experiment, "record").read_text(encoding="utf-8"))
 
 
 def load_reference_logits(experiment: str = "custom_resnet") -> np.ndarray:

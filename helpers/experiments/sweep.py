@@ -8,10 +8,11 @@ from torch import nn
 from helpers.data.image_set import ImageSet
 from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.env import get_device, seed_everything
-from helpers.experiments.records import new_record, save_record
+from helpers.experiments.records import describe_run, new_record, recipe_version, save_record
 from helpers.models.registry import make_model
 from helpers.paths import run_dir
-from helpers.training.config import TrainConfig
+from helpers.training.checkpoints import to_plain_data
+from helpers.training.config import RECIPE_VERSION, TrainConfig
 from helpers.training.fit import DivergedError, evaluate, fit
 
 
@@ -26,7 +27,8 @@ def run_seed(train: ImageSet, other: ImageSet, config: TrainConfig, *, split: st
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=train.num_classes)
     loaders = make_loaders(train, other, config, device)
-    run = {"seed": config.seed, "changes": {}, "status": "finished", "history": [], "final": {}, "seconds": 0.0}
+    run = {"seed": config.seed, "changes": {}, "status": "finished", "history": [], "final": {}, "seconds": 0.0,
+           **describe_run(config)}
     try:
         history = fit(model, (loaders.train, None), config, device=device, **options)
     except DivergedError as error:
@@ -50,12 +52,13 @@ def compare(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig
     ``val_accuracy``, ``val_loss``, and ``train_accuracy`` on as many un-augmented training images.
     """
     path = run_dir() / "records" / f"{experiment}.json"
-    record, changes = json.loads(json.dumps([new_record(experiment, train, config), changes]))  # tuples become lists
+    begun = to_plain_data([new_record(experiment, train, config), changes])
+    record, changes = json.loads(json.dumps(begun))  # tuples become lists
     record["data"]["val_images"] = len(val)
     if path.exists():
-        old = json.loads(path.read_text())
+        old = json.loads(path.read_text(encoding="utf-8"))
         if all(old.get(key) == record[key] for key in ("config", "data", "device", "versions")):
-            record["runs"] = old["runs"]
+            record["runs"] = [run for run in old["runs"] if recipe_version(run) == RECIPE_VERSION]
     for change in changes:
         for seed in seeds:
             if not any((run["seed"], run["changes"]) == (seed, change) for run in record["runs"]):

@@ -15,13 +15,14 @@ def count_parameters(model: nn.Module) -> int:
 
 @contextlib.contextmanager
 def evaluating(model: nn.Module):
-    """Eval mode without gradients; afterwards, also after an error, the model is in the mode it was in."""
-    was_training = model.training
+    """Eval mode without gradients; afterwards, also after an error, each module is in the mode that it was in."""
+    was_training = [(module, module.training) for module in model.modules()]
     try:
         with torch.no_grad():
             yield model.eval()
     finally:
-        model.train(was_training)
+        for module, training in was_training:
+            module.training = training  # train() would pass it on to the children
 
 
 def trace(model: nn.Module, kinds: tuple, image_shape: tuple[int, int, int]) -> list[tuple]:

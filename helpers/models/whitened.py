@@ -10,6 +10,11 @@ from helpers.distributed import sum_over_processes
 from helpers.models.winograd import WinogradConv2d
 
 
+def device_with_float64(device: torch.device) -> torch.device:
+    """Where to compute in double precision: the device itself, but the CPU for MPS, which has none."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 class ConvGroup(nn.Module):
     """A convolution with pooling, then `depth` − 1 at the smaller size; around more than one of these goes a skip.
 
@@ -63,14 +68,16 @@ class WhitenedNet(nn.Module):
 
         Each output then has variance 1 over the patches, and different axes are uncorrelated.
         """
-        patches = nn.functional.unfold(images.float(), 2).transpose(1, 2).reshape(-1, 12).double()
-        gram, count = map(sum_over_processes, (patches.T @ patches, patches.new_tensor(len(patches))))
+        patches = nn.functional.unfold(images.float(), 2).transpose(1, 2).reshape(-1, 12)
+        patches = patches.to(device_with_float64(images.device)).double()
+        gram = sum_over_processes(patches.T @ patches)
+        count = sum_over_processes(patches.new_tensor(len(patches)))
         values, vectors = torch.linalg.eigh(gram / count)
         filters = (vectors / (values + 5e-4).sqrt()).T.reshape(12, 3, 2, 2)
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
 
     def parameter_groups(self, max_lr: float, batch_size: int) -> list[dict]:
-        """For `Muon`: filters by its rule, shifts and head by plain SGD. `until`: share of the run that a group learns.
+        """For `Muon`: filters by its rule, shifts and head by plain SGD; ``until`` as in `freeze_finished`.
 
         The logits are divided by the number of channels, so gradients of a mean loss are small and these rates large.
         """
@@ -82,5 +89,8 @@ class WhitenedNet(nn.Module):
                 {"params": biases, **shift}, {"params": [self.head.weight], **head}]
 
     def forward(self, x: Tensor) -> Tensor:
+        if min(x.shape[2:]) < 9:  # three poolings of a map that is one pixel smaller
+            raise ValueError(f"images of {x.shape[2]} × {x.shape[3]} pixels are too small for WhitenedNet: "
+                             "9 × 9 at least; raise image_sizes")
         x = self.pool(self.groups(nn.functional.gelu(self.whiten(x)))).flatten(1)
         return self.head(x) / x.shape[1]

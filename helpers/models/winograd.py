@@ -58,6 +58,16 @@ class WinogradConv2d(nn.Conv2d):
     Elsewhere, and in evaluation, it is an ordinary one; the difference is rounding, up to 5 % in bf16.
     """
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        expected = {"kernel_size": (3, 3), "stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1,
+                    "bias": None, "padding_mode": "zeros"}
+        for name, value in expected.items():
+            if (found := getattr(self, name)) is not value and found != value:
+                shown = "True" if name == "bias" else repr(found)
+                wanted = "False" if name == "bias" else repr(value)
+                raise ValueError(f"{name}={shown}: WinogradConv2d knows {wanted} only; use nn.Conv2d")
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or x.device.type != "cpu" or x.shape[2] != x.shape[3]:
             return super().forward(x)

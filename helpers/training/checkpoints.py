@@ -1,29 +1,134 @@
 """Saving and resuming a run: everything that the next step depends on, in one file that is whole or absent."""
 
+import contextlib
+import copy
 import os
 import pickle
+import signal
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
+PLAIN = (str, bytes, bool, int, float, complex, type(None), torch.Tensor)
+WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before the name of every tensor
+STALE = 3600  # seconds after which nobody writes to an unfinished file any more
+
+
+@contextlib.contextmanager
+def interrupts_held():
+    """Hold Ctrl-C back until the block is done, then let it end the program as it would have before.
+
+    Only the main thread receives Ctrl-C; in any other this does nothing.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is None:
+        yield
+        return
+    held = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if held:
+            signal.raise_signal(signal.SIGINT)
+
 
 def save_checkpoint(path: str | Path, state: dict) -> Path:
-    """Write `state` to `path` so that a kill at any moment leaves the old file or the new one, never half."""
+    """Write `state` to `path` so that a kill at any moment leaves the old file or the new one, never half.
+
+    Numbers of NumPy are saved as Python's. What `load_checkpoint` would refuse raises `TypeError`, which names the
+    field; a full disk is an `OSError`. Ctrl-C waits until the file is whole.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except RuntimeError as error:  # torch's writer hides the system's own error behind one of its own
-        raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
-    finally:
-        partial.unlink(missing_ok=True)  # there only after an error, such as a full disk
+    partial = partial_name(path)
+    state = to_plain_data(state)
+    with interrupts_held():
+        try:
+            remove_stale(path)
+            _write(partial, state)
+            _check_readable(partial, state, path)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)  # there only after an error, such as a full disk
     return path
+
+
+def partial_name(path: Path) -> Path:
+    """Where this process writes the file before it gets its name."""
+    return path.with_name(f"{path.name}.{os.getpid()}.partial")
+
+
+def remove_stale(path: Path) -> None:
+    """Delete what killed processes left of this file."""
+    for partial in path.parent.glob("*.partial"):
+        with contextlib.suppress(FileNotFoundError):  # its process may have finished it just now
+            if partial.name.startswith(path.name) and time.time() - partial.stat().st_mtime > STALE:
+                partial.unlink()
+
+
+def _write(path: Path, state: dict) -> None:
+    """Write a file, and wait until the disk has it.
+
+    torch writes by the path: an interrupt between two of its calls to a Python file breaks its writer.
+    """
+    try:
+        torch.save(state, path)
+    except RuntimeError:
+        _ask_the_system(path)
+        raise
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _ask_the_system(path: Path) -> None:
+    """Raise the `OSError` that torch's writer keeps to itself: the next write to the same file meets it again."""
+    with open(path, "ab", buffering=0) as file:
+        try:
+            file.write(bytes(2**20))
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _check_readable(partial: Path, state: dict, path: Path) -> None:
+    """Refuse what `load_checkpoint` would not read back."""
+    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(partial)
+    if foreign:
+        fields = [f"{name} is a {kind}" for name, kind in find_foreign(state)] or foreign
+        raise TypeError(f"{path}: could not be read back, so it is not saved ({'; '.join(fields[:3])}); "
+                        "save tensors, numbers, text, lists and dicts")
+
+
+def to_plain_data(value):
+    """The same value with NumPy's numbers as Python's, in dicts, lists and tuples at any depth."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        made = copy.copy(value)  # keeps the versions that a state_dict carries as an attribute
+        made.clear()
+        made.update({to_plain_data(key): to_plain_data(part) for key, part in value.items()})
+        return made
+    if type(value) in (list, tuple):
+        return type(value)(to_plain_data(part) for part in value)
+    return value
+
+
+def find_foreign(value, name: str = ""):
+    """``(field, type)`` of everything in nested data that is neither a tensor nor plain data."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from find_foreign(part, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            yield from find_foreign(part, f"{name}[{i}]")
+    elif not isinstance(value, PLAIN):
+        yield name, type(value).__name__
 
 
 def load_checkpoint(path: str | Path) -> dict:
@@ -44,16 +149,40 @@ def load_checkpoint(path: str | Path) -> dict:
                          "cut short or of another origin; delete it, or pass the path of another one") from error
 
 
+def plain_names(weights: dict, prefixes: tuple[str, ...] = WRAPPERS) -> dict:
+    """A ``state_dict`` under the names that the network itself gives, without those of its wrappers."""
+    names = [name.replace("._orig_mod.", ".") for name in weights]
+    while names:
+        wrapper = next((prefix for prefix in prefixes if all(name.startswith(prefix) for name in names)), None)
+        if wrapper is None:
+            break
+        names = [name.removeprefix(wrapper) for name in names]
+    if names == list(weights):
+        return weights
+    return dict(zip(names, weights.values(), strict=True))
+
+
 def load_weights(model: nn.Module, weights: dict, path: str | Path) -> None:
-    """Load a ``state_dict`` into `model`, or raise `ValueError` that names the tensors that do not fit."""
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    """Load a ``state_dict`` into `model`, or raise `ValueError` that names the tensors that do not fit.
+
+    Either may be wrapped, by torch.compile, DataParallel, or a module that calls the network ``model``.
+    """
+    prefixes = (*WRAPPERS, "model.")
+    ours = model.state_dict()
+    own_names = dict(zip(plain_names(ours, prefixes), ours, strict=True))
+    weights = plain_names(weights, prefixes)
+    own = {name: _shape(ours[own_name]) for name, own_name in own_names.items()}
+    theirs = {name: _shape(tensor) for name, tensor in weights.items()}
     differing = [f"{name}: {theirs.get(name, 'absent')} there, {own.get(name, 'absent')} here"
                  for name in sorted(own.keys() | theirs.keys()) if own.get(name) != theirs.get(name)]
     if differing:
         raise ValueError(f"{path} holds another architecture or number of classes ({len(differing)} tensors differ, "
                          f"first {'; '.join(differing[:2])}); build the model that its config names")
-    model.load_state_dict(weights)
+    model.load_state_dict({own_names[name]: tensor for name, tensor in weights.items()})
+
+
+def _shape(tensor) -> tuple:
+    return tuple(getattr(tensor, "shape", ()))
 
 
 class CheckpointFile:
@@ -66,6 +195,8 @@ class CheckpointFile:
         return self.path if self.path.exists() else None
 
     def save(self, state: dict) -> None:
+        if "model" in state:
+            state = state | {"model": plain_names(state["model"])}
         save_checkpoint(self.path, state)
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 
 from helpers.env import PRECISIONS
+
+# Raised by hand when the same configuration begins to mean another training, so that records tell the two apart.
+# 1: the last batch of an epoch, and the last micro-batch of a batch, held what was left over.
+# 2: images are spread evenly over the batches, and over their micro-batches.
+RECIPE_VERSION = 2
+LARGEST_SEED = 2**32 - 1  # what NumPy takes
+LARGEST_SIDE = 512  # pixels
 
 
 def setting(default, meaning: str):
@@ -64,6 +73,10 @@ class TrainConfig:
     seed: int = setting(0, "of weights, order, augmentation: the same seed repeats a run")
 
     def __post_init__(self):
+        for one in fields(self):
+            _refuse_type(one.name, getattr(self, one.name), one.default)
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed={self.seed!r} must be from 0 to {LARGEST_SEED}")
         for name in ("num_epochs", "batch_size", "micro_batch_size", "max_lr", "div_factor", "final_div_factor",
                      "restart_epochs", "mix_alpha"):
             if not getattr(self, name) > 0:
@@ -76,10 +89,18 @@ class TrainConfig:
             raise ValueError(f"mix_probability={self.mix_probability!r} must be from 0 to 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision={self.precision!r}: choose from {sorted(PRECISIONS)}")
-        sizes = tuple(tuple(pair) for pair in self.image_sizes)
-        if any(len(pair) != 2 or pair[0] < 0 or pair[1] < 1 for pair in sizes) or list(sizes) != sorted(sizes):
-            raise ValueError(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs in ascending order of epoch")
-        object.__setattr__(self, "image_sizes", sizes)
+        object.__setattr__(self, "image_sizes", _checked_sizes(self.image_sizes))
+        self._refuse_ignored()
+
+    def _refuse_ignored(self) -> None:
+        """Raise `ValueError` for a setting that another one would leave without effect."""
+        if self.cycle_momentum and self.scheduler != "one_cycle":
+            raise ValueError(f"cycle_momentum=True is for scheduler 'one_cycle', not {self.scheduler!r}")
+        if self.optimizer == "muon":
+            for one in fields(self):
+                if one.name in ("momentum", "weight_decay") and getattr(self, one.name) != one.default:
+                    raise ValueError(f"{one.name}={getattr(self, one.name)!r}: optimizer 'muon' has its own; "
+                                     f"leave it at {one.default!r}")
 
     def changes(self) -> dict[str, tuple]:
         """``{field: (value here, default, meaning)}`` of the fields that differ from the defaults."""
@@ -108,6 +129,38 @@ class TrainConfig:
             lines = [f"{name} = {here!r} (reference {default!r}): {meaning}"
                      for name, (here, default, meaning) in self.changes().items()]
             printer.text("TrainConfig: the reference recipe, but\n  " + "\n  ".join(lines))
+
+
+def _refuse_type(name: str, value, default) -> None:
+    """Raise `ValueError` if a value is not of the kind of its field's default, or not finite."""
+    if isinstance(default, bool):
+        good, expected = isinstance(value, bool), "True or False"
+    elif isinstance(default, int):
+        good, expected = isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
+    elif isinstance(default, float):
+        good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        expected = "a finite number"
+    elif isinstance(default, str):
+        good, expected = isinstance(value, str), "a text"
+    else:
+        return
+    if not good:
+        raise ValueError(f"{name}={value!r} must be {expected}")
+
+
+def _checked_sizes(sizes) -> tuple:
+    """``image_sizes`` as a tuple of pairs, or `ValueError`."""
+    pairs = sizes
+    try:
+        pairs = tuple(tuple(pair) for pair in sizes)
+        good = all(len(pair) == 2 and pair[0] >= 0 and 1 <= pair[1] <= LARGEST_SIDE for pair in pairs)
+        good = good and list(pairs) == sorted(pairs)
+    except TypeError:  # not pairs, or not of numbers
+        good = False
+    if not good:
+        raise ValueError(f"image_sizes={pairs!r}: give (first_epoch, pixels) pairs in ascending order of epoch, "
+                         f"of at most {LARGEST_SIDE} pixels")
+    return pairs
 
 
 def field_help() -> dict[str, str]:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from helpers.env import look_up
+from helpers.models.protocols import HasParameterGroups
 from helpers.training.muon import Muon
 
 
@@ -18,7 +19,7 @@ def _adam(model, config):
 
 
 def _muon(model, config):
-    if not hasattr(model, "parameter_groups"):
+    if not isinstance(model, HasParameterGroups):
         raise ValueError(f"optimizer 'muon' does not know {type(model).__name__}: it is for model 'whitened_net'")
     return Muon(model.parameter_groups(config.max_lr, config.batch_size))
 

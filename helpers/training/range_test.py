@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
+from helpers.data.loader import memory_format
 from helpers.training.optimizers import make_optimizer
 
 
@@ -20,21 +22,25 @@ class RangeTest(NamedTuple):
 
     lrs: list[float]
     losses: list[float]
-    suggestions: dict[str, float]
+    suggestions: dict[str, float]  # empty where the curve supports none
+    reason: str = ""  # why it supports none
 
     @property
     def suggestion(self) -> float:
-        """Where the loss falls fastest per factor of the learning rate."""
+        """Where the loss falls fastest per factor of the learning rate; `ValueError` where there is no such place."""
+        if not self.suggestions:
+            raise ValueError(f"this curve suggests no learning rate: {self.reason}")
         return self.suggestions["steepest"]
 
 
 def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, max_lr: float = 10.0,
-                  num_steps: int = 100) -> RangeTest:
-    """Raise the learning rate exponentially, one update a value, and watch the loss (Smith 2017).
+                  num_steps: int = 100, progress: bool = False) -> RangeTest:
+    """Raise the learning rate exponentially, one update per value, and watch the loss (Smith 2017).
 
     Runs torch-lr-finder on a copy of the model with a fresh optimizer of `config`, so that the model, its
     mode and the global random numbers are as before, bit for bit. `batches` of ``(images, labels)`` are begun again
     as often as needed. The curve ends where the loss exceeds five times its best, or is NaN or infinite.
+    With `progress` a bar of tqdm counts the steps.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its progress bar announces itself at import
@@ -44,37 +50,65 @@ def lr_range_test(model: nn.Module, batches, config, *, min_lr: float = 1e-4, ma
         raise ValueError(f"min_lr={min_lr}, max_lr={max_lr}, num_steps={num_steps}: "
                          "need 0 < min_lr < max_lr and at least 20 steps")
     trial, device = copy.deepcopy(model), next(model.parameters()).device
+    if device.type == "mps":
+        trial = trial.to(memory_format=memory_format(config, device))
     criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
     finder = LRFinder(trial, make_optimizer(trial, config), criterion, device=device)
     if len(finder.optimizer.param_groups) > 1:
-        raise ValueError(f"optimizer={config.optimizer!r} has one learning rate a group: no range test finds them")
+        raise ValueError(f"optimizer={config.optimizer!r} has one learning rate per group: no range test finds them")
 
-    def until_nan(steps):  # takes the place of a progress widget, and ends the sweep at a NaN
+    def until_nan(steps):  # torch-lr-finder's loop has no other way to end at a NaN than through its progress bar
         losses = finder.history["loss"]
-        return (step for step in steps if not losses or math.isfinite(losses[-1]))
+        for step in tqdm(steps, desc="range test", unit="step", disable=not progress):
+            if losses and not math.isfinite(losses[-1]):
+                return
+            yield step
 
     with torch.random.fork_rng(), contextlib.redirect_stdout(io.StringIO()), \
             unittest.mock.patch("torch_lr_finder.lr_finder.tqdm", until_nan):
-        finder.range_test(TrainDataLoaderIter(batches), start_lr=min_lr, end_lr=max_lr, num_iter=num_steps)
+        finder.range_test(TrainDataLoaderIter(batches), start_lr=min_lr, end_lr=max_lr, num_iter=num_steps,
+                          non_blocking_transfer=device.type == "cuda")
     lrs, losses = finder.history["lr"], finder.history["loss"]
     if not math.isfinite(losses[-1]):
         lrs, losses = lrs[:-1], losses[:-1]
-    return RangeTest(lrs, losses, suggest_lrs(lrs, losses))
+    try:
+        return RangeTest(lrs, losses, suggest_lrs(lrs, losses))
+    except ValueError as error:
+        return RangeTest(lrs, losses, {}, str(error))
 
 
 def suggest_lrs(lrs: list[float], losses: list[float]) -> dict[str, float]:
-    """Three readings of a range-test curve, each a learning rate.
+    """Three readings of a range-test curve, each a learning rate; `ValueError` where the curve supports none.
 
     ``steepest``: where the loss falls fastest in log lr. ``minimum / 10``: a tenth of where it is lowest.
-    ``valley``: two thirds into its longest falling stretch, as fastai does.
+    ``valley``: two thirds into its longest falling stretch (its longest decreasing subsequence). fastai's rule of
+    that name takes the same stretch and goes to about its middle: a third, and half of another third.
+    The first tenth of the steps is left out, as fastai does: there a single batch can stand out, and the fall from
+    it says nothing of the learning rate.
     """
     if len(lrs) < 5:
         raise ValueError(f"only {len(lrs)} finite losses: start the sweep at a smaller min_lr")
-    x, y = np.log(np.asarray(lrs)), np.asarray(losses)
+    if not np.isfinite(losses).all():
+        raise ValueError("the losses are not all finite: cut the curve before the first that is not")
+    skip = len(lrs) // 10
+    lrs, y = np.asarray(lrs)[skip:], np.asarray(losses)[skip:]
     best = int(y.argmin())
-    slope = np.gradient(y, x)[: max(best, 1)]
-    return {"steepest": float(lrs[int(slope.argmin())]), "minimum / 10": float(lrs[best] / 10),
+    _refuse_without_fall(y, best)
+    slope = np.gradient(y, np.log(lrs))[:best]
+    return {"steepest": float(lrs[slope.argmin()]), "minimum / 10": float(lrs[best] / 10),
             "valley": float(lrs[_valley(y)])}
+
+
+def _refuse_without_fall(losses: np.ndarray, best: int) -> None:
+    """Raise `ValueError` if the curve only rises, or falls by no more than it jumps from step to step."""
+    if best == 0:
+        raise ValueError("the loss never falls below where it starts: it is flat or rises from the smallest "
+                         "learning rate on; lower min_lr, or look at the data")
+    fall = losses[0] - losses[best]
+    jump = np.median(np.abs(np.diff(losses, 2)))
+    if fall <= max(1e-3 * abs(losses[0]), 3 * jump):
+        raise ValueError(f"the loss falls by {fall:.2g} only, from {losses[0]:.3g}: the curve is flat; raise max_lr "
+                         "or num_steps")
 
 
 def _valley(losses: np.ndarray) -> int:

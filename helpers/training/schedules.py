@@ -10,8 +10,9 @@ def _one_cycle(optimizer, config, total_steps):
     if abs(config.pct_start * total_steps - 1) < 1e-9:  # torch would divide by zero
         raise ValueError(f"pct_start={config.pct_start} of {total_steps} steps leaves a warm-up of no length: "
                          "train longer, or change pct_start")
+    peaks = [group["lr"] for group in optimizer.param_groups]  # config.max_lr, or a rate of the group's own
     return lr_scheduler.OneCycleLR(
-        optimizer, config.max_lr, total_steps=total_steps, pct_start=config.pct_start, anneal_strategy="linear",
+        optimizer, peaks, total_steps=total_steps, pct_start=config.pct_start, anneal_strategy="linear",
         div_factor=config.div_factor, final_div_factor=config.final_div_factor, cycle_momentum=config.cycle_momentum)
 
 
@@ -36,7 +37,11 @@ def make_scheduler(optimizer: torch.optim.Optimizer, config, total_steps: int) -
 
 
 def freeze_finished(optimizer: torch.optim.Optimizer, progress: float) -> None:
-    """Spare the gradients of groups that learn only `until` a share of the run, of which `progress` (0 … 1) is over."""
+    """Spare the gradients of groups that learn only `until` a share of the run, of which `progress` (0 … 1) is over.
+
+    A parameter group may hold ``until``, a share in (0, 1]: from then on its parameters stay as they are, whatever
+    the schedule; the schedule ``linear`` also brings its rate down to 0 by then.
+    """
     for group in optimizer.param_groups:
         for parameter in group["params"] if group.get("until", 1.0) < 1 else ():
             parameter.requires_grad_(progress < group["until"])
