@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from helpers.analysis.calibration import fit_temperature, reliability
-from helpers.analysis.predict import predict_logits
+from helpers.analysis.predict import confidences, predict_logits
 from helpers.data.loader import MemoryLoader
 from helpers.data.stand_in import make_stand_in
 
@@ -132,3 +132,82 @@ def test_a_symmetric_network_gives_the_same_with_flips():
     batches = [(torch.rand(5, 3, 32, 32), torch.arange(5) % 4)]
     plain, flipped = (predict_logits(model, batches, precision="float32", flip=flip)[0] for flip in (False, True))
     assert torch.allclose(plain, flipped, atol=1e-6)
+
+
+# --- what is refused --------------------------------------------------------------------------------------------
+
+USES = {"reliability": reliability, "fit_temperature": fit_temperature,
+        "confidences": lambda logits, labels: confidences(logits)}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_are_counted_and_refused(use, value):
+    logits, labels = random_answers(40)
+    logits[7, 3] = logits[30, 0] = logits[30, 1] = value
+    with pytest.raises(ValueError, match="logits: 2 of 40 rows hold NaN or infinity, the first is row 7"):
+        use(logits, labels)
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_no_images_are_refused(use):
+    with pytest.raises(ValueError, match=r"logits of shape \(0, 10\)"):
+        use(torch.zeros(0, 10), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"logits of shape \(10,\)"):
+        use(torch.zeros(10), torch.zeros(10, dtype=torch.int64))
+
+
+def test_a_masked_class_is_no_error():
+    logits, labels = random_answers(60, 4)
+    masked = torch.cat([logits, torch.full((60, 1), -math.inf)], 1)
+    assert reliability(masked, labels)["ece"] == pytest.approx(reliability(logits, labels)["ece"])
+    with pytest.raises(ValueError, match="masked"):
+        fit_temperature(masked, torch.full((60,), 4))
+
+
+OTHER_TYPES = {"int32": lambda t: t.int(), "uint8": lambda t: t.to(torch.uint8), "numpy": lambda t: t.numpy(),
+               "numpy uint16": lambda t: t.numpy().astype(np.uint16), "list": lambda t: t.tolist(),
+               "whole floats": lambda t: t.double()}
+
+
+@pytest.mark.parametrize("change", OTHER_TYPES.values(), ids=OTHER_TYPES)
+def test_labels_of_other_types_give_the_same(change):
+    logits, labels = random_answers(60)
+    assert reliability(logits, change(labels))["ece"] == reliability(logits, labels)["ece"]
+    assert fit_temperature(logits, change(labels)) == fit_temperature(logits, labels)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 10))
+    images = torch.rand(60, 3, 2, 2)
+    found = predict_logits(model, [(images.numpy(), change(labels))], precision="float32")
+    assert found[1].dtype == torch.int64 and torch.equal(found[1], labels)
+    assert torch.equal(found[0], predict_logits(model, [(images, labels)], precision="float32")[0])
+
+
+@pytest.mark.parametrize("change, named", [
+    (lambda t: t[:30], r"labels of shape \(30,\) for 60 images"), (lambda t: t[:, None], r"shape \(60, 1\)"),
+    (lambda t: t + 0.5, "expected whole numbers"), (lambda t: t > 4, "labels of type bool"),
+    (lambda t: [str(i) for i in t.tolist()], "expected whole numbers"), (lambda t: t * math.nan, "whole numbers"),
+    (lambda t: t + 1, "are not from 0 to 9, the first is 10"), (lambda t: t - 10, "are not from 0 to 9")])
+def test_labels_that_fit_no_images_are_refused(change, named):
+    logits, labels = random_answers(60)
+    labels[0] = 9
+    for use in (reliability, fit_temperature):
+        with pytest.raises(ValueError, match=named):
+            use(logits, change(labels))
+
+
+def test_batches_that_cannot_be_predicted_are_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 10))
+    images, labels = torch.rand(4, 3, 2, 2), torch.arange(4)
+    for batches, named in ([], "batches is empty"), ([(images, labels[:3])], r"labels of shape \(3,\) for 4 images"), (
+            [(images, labels + 0.5)], "whole numbers"), ([(images.byte(), labels)], "images of type torch.uint8"):
+        with pytest.raises(ValueError, match=named):
+            predict_logits(model, batches, precision="float32")
+    for shift in (2, -1):
+        with pytest.raises(ValueError, match=f"shift={shift}: from 0 to 1 pixels"):
+            predict_logits(model, [(images, labels)], precision="float32", shift=shift)
+
+
+def test_mixed_labels_come_back_as_they_are():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    rows = torch.tensor([[0.7, 0.3, 0], [0, 1, 0]])
+    assert torch.equal(predict_logits(model, [(torch.rand(2, 3, 2, 2), rows)], precision="float32")[1], rows)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import ntpath
 import os
 import pickle
 import re
@@ -260,6 +261,58 @@ def test_ids_of_text_stay_text(tmp_path, ids):
     assert path.read_text().splitlines()[1:3] == ["t00,0", "t01,0"]
 
 
+# --- images alone ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_images_alone_are_read_from_npy_and_pickle(tmp_path, name):
+    """CIFAR-10.1 and CIFAR-10-C are published as .npy, (N, 32, 32, 3); the ids are then the places."""
+    data = LAYOUTS[name]
+    np.save(tmp_path / "images.npy", data)
+    for path in (tmp_path / "images.npy", dump(tmp_path, data)):
+        images, ids = read_hidden_test(path)
+        assert torch.equal(images, IMAGES) and ids.tolist() == list(range(40))
+        images[0] = 0  # a tensor of its own, not the file
+    assert np.array_equal(np.load(tmp_path / "images.npy"), data)
+
+
+def test_an_npy_file_that_would_run_code_is_refused(tmp_path):
+    target, array = tmp_path / "it_ran", np.empty(1, object)
+    array[0] = Calls(Path.touch, target)
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    with pytest.raises(ValueError, match="a.npy: .*save the images as np.uint8 .*nothing in it was run"):
+        read_hidden_test(tmp_path / "a.npy")
+    assert not target.exists()
+    np.load(tmp_path / "a.npy", allow_pickle=True)
+    assert target.exists(), "the attack is real"
+
+
+def npy(shape, content=b"\x00" * 3072):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + content
+
+
+@pytest.mark.parametrize("content", [npy((10**12, 3072)), npy((-1, 3072)), npy((1, 3073)), npy("__import__('os')"),
+                                     npy((1, 32, 32, 3))[:60], b"\x93NUMPY"], ids=range(6))
+def test_damaged_npy_files_are_refused(tmp_path, content):
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(ValueError, match="a.npy: "):
+        read_hidden_test(tmp_path / "a.npy")
+
+
+def test_the_handwritten_npy_file_is_one(tmp_path):
+    (tmp_path / "a.npy").write_bytes(npy((1, 32, 32, 3)))
+    assert read_hidden_test(tmp_path / "a.npy")[0].shape == (1, 3, 32, 32)
+
+
+def test_other_files_of_numpy_say_what_to_do(tmp_path):
+    np.savez(tmp_path / "a.npz", data=BY_PIXEL, ids=np.arange(40))
+    with pytest.raises(ValueError, match=r"a.npz: a zip archive .*np.save\('images.npy', np.load"):
+        read_hidden_test(tmp_path / "a.npz")
+    np.save(tmp_path / "labels.npy", np.arange(40))
+    with pytest.raises(ValueError, match=r"type int64, shape \(40,\).*not of the labels"):
+        read_hidden_test(tmp_path / "labels.npy")
+
+
 # --- answers ----------------------------------------------------------------------------------------------------
 
 def member(seed, mean=0.5, std=0.25):
@@ -330,6 +383,47 @@ def test_predictions_and_their_folder(tmp_path):
     (tmp_path / "runs").rename(tmp_path / "moved")  # the link is relative
     moved = tmp_path / "moved" / paths[0].relative_to(tmp_path / "runs")
     assert (moved.parent / "model.pt").read_bytes() == b"weights"
+
+
+def test_a_checkpoint_on_another_drive_is_named_in_a_file(tmp_path, monkeypatch):
+    """Windows has no relative path from one drive to another: `ntpath` raises ValueError, on any system."""
+    monkeypatch.setattr(os.path, "relpath", lambda path, start: ntpath.relpath("D:/a.pt", "C:/runs"))
+    with pytest.raises(ValueError, match="mount"):
+        os.path.relpath(1, 2)
+    path = write_predictions(np.array([1]), torch.tensor([2]), "s10", tmp_path / "a.pt", val_accuracy=0.5,
+                             root=tmp_path)
+    assert path.read_text() == "ID,Label\n1,2\n"
+    assert (path.parent / "model.txt").read_text() == f"{tmp_path / 'a.pt'}\n"
+
+
+def test_lines_end_alike_on_windows(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "linesep", "\r\n")
+    path = write_predictions(np.array([1]), torch.tensor([2]), "e", tmp_path / "a", val_accuracy=None, root=tmp_path)
+    assert path.read_bytes() == b"ID,Label\n1,2\n"
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([2, 0], dtype=torch.int32), np.array([2, 0], np.uint8), [2, 0],
+                                    torch.tensor([2.0, 0.0])], ids=str)
+def test_labels_of_any_type_are_written_as_whole_numbers(tmp_path, labels):
+    path = write_predictions(np.array([5, 6]), labels, "e", tmp_path / "a.pt", val_accuracy=None, root=tmp_path)
+    assert path.read_text() == "ID,Label\n5,2\n6,0\n"
+
+
+@pytest.mark.parametrize("labels, named", [(torch.zeros(3, dtype=torch.int64), r"shape \(3,\) for 2 ids"),
+                                           (torch.tensor([0.5, 1]), "expected whole numbers"),
+                                           (np.array(["cat", "dog"]), "expected whole numbers")])
+def test_answers_that_are_no_labels_are_refused(tmp_path, labels, named):
+    with pytest.raises(ValueError, match=named):
+        write_predictions(np.array([5, 6]), labels, "e", tmp_path / "a.pt", val_accuracy=None, root=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ensemble_has_members_that_know_the_same_classes():
+    with pytest.raises(ValueError, match="models is empty"):
+        predict_images(IMAGES, [], torch.device("cpu"))
+    other = member(2)._replace(classes=tuple("qrstuvwxyz"))
+    with pytest.raises(ValueError, match="models of different classes"):
+        predict_images(IMAGES, [member(1), other], torch.device("cpu"))
 
 
 def test_where_links_are_not_allowed_a_file_names_the_checkpoint(tmp_path, monkeypatch):

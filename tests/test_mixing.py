@@ -130,6 +130,15 @@ def test_an_unknown_mix_lists_the_known():
         make_mix(TrainConfig(mix="mosaic"), 10)
 
 
+@pytest.mark.parametrize("changes, named", [
+    ({"alpha": 0.0}, "alpha=0.0: must be above 0"), ({"alpha": float("nan")}, "alpha=nan"),
+    ({"probability": 1.5}, r"probability=1.5: must be between 0 and 1"), ({"transforms": ()}, "transforms is empty"),
+    ({"transforms": ("Mixup",)}, "unknown transform 'Mixup'.*CutMix.*MixUp")], ids=str)
+def test_a_mix_that_cannot_be_is_refused_when_made(changes, named):
+    with pytest.raises(ValueError, match=named):
+        replace(Mix(("MixUp",), 6), **changes)
+
+
 # --- torchvision's transforms -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", V2_TRANSFORMS)

@@ -1,5 +1,9 @@
 """Plots return axes and neither show, save nor print; figures are saved with alt text, the same bytes each time."""
 
+import html
+import os
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -8,7 +12,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from helpers.plots import curves, grids, images  # noqa: E402
-from helpers.plots.style import caption, save_figure, use_style  # noqa: E402
+from helpers.plots.style import caption, save_figure, stamp, use_style  # noqa: E402
 
 ROWS = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.2 / e, "train_accuracy": 0.5, "val_accuracy": 0.4}
         for e in (1, 2)]
@@ -161,3 +165,107 @@ def test_figures_follow_the_folder_of_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR_RUNS", str(tmp_path / "on drive"))
     _, ax = plt.subplots()
     assert save_figure(PLOTS["lines"](ax), "a", alt="a line") == tmp_path / "on drive" / "figures" / "a.png"
+
+
+# --- dollar signs, normalized pictures, same bytes --------------------------------------------------------------
+
+DOLLARS = ("$1_", "$5_$", "cost $1 or $2", r"a\$b")  # the second is no formula that could be set, the third is one
+FOUR = PICTURES[:4]
+WITH_NAMES = {
+    "history": lambda names: curves.plot_history(ROWS, label=names[2]),
+    "lines": lambda names: curves.plot_lines({name: ([1, 2], [3, 4]) for name in names}, xlabel=names[2],
+                                             ylabel=names[1], title=names[0]),
+    "schedule": lambda names: curves.plot_schedule([1, 2], title=names[2]),
+    "range test": lambda names: curves.plot_range_test([0.1, 1], [2, 1], {name: 0.5 for name in names}),
+    "histogram": lambda names: curves.plot_histogram(np.ones((3, 4)), np.arange(5), title=names[1], xlabel=names[2]),
+    "bars": lambda names: curves.plot_bars(names, [1, 2, 3, 4], xlabel=names[1], ylabel=names[2], title=names[0]),
+    "reliability": lambda names: curves.plot_reliability([0.5], [0.5], [1], label=names[1], title=names[2]),
+    "tradeoff": lambda names: curves.plot_tradeoff(names, [1, 2, 3, 4], [1, 2, 3, 4], xlabel=names[1],
+                                                   ylabel=names[2], title=names[0]),
+    "confusion": lambda names: grids.plot_confusion(np.ones((4, 4)), names, title=names[2]),
+    "groups": lambda names: grids.plot_grouped_confusion(np.ones((4, 4)), range(4), names, title=names[2]),
+    "images": lambda names: images.show_images(FOUR, names, size=3, title=names[2]),
+    "before and after": lambda names: images.plot_before_after({name: FOUR for name in names}, title=names[2]),
+    "class grid": lambda names: images.plot_class_grid(FOUR, range(4), names, title=names[2]),
+    "predictions": lambda names: images.plot_predictions(FOUR, range(4), range(4), [1] * 4, names, title=names[2]),
+    "label bars": lambda names: images.plot_label_bars(FOUR, np.eye(4), names, title=names[2]),
+}
+
+
+def words_of(target, path):
+    """Every text of a figure as a reader of its SVG file finds it; a formula would be cut into its signs."""
+    figure = target if hasattr(target, "savefig") else target.figure
+    with plt.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(path)
+    without_comments = re.sub("<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return html.unescape(without_comments)
+
+
+@pytest.mark.parametrize("name", WITH_NAMES)
+def test_names_with_dollar_signs_are_text(name, tmp_path):
+    words = words_of(WITH_NAMES[name](DOLLARS), tmp_path / "a.svg")
+    plain_words = words_of(WITH_NAMES[name](("first", "second", "third", "fourth")), tmp_path / "b.svg")
+    used = [d for d, p in zip(DOLLARS, ("first", "second", "third", "fourth"), strict=True) if p in plain_words]
+    assert used and all(d.replace("_", " ") in words.replace("_", " ") for d in used)
+
+
+def test_captions_and_stamps_with_dollar_signs_are_text(tmp_path):
+    ax = PLOTS["lines"](None)
+    caption(ax, "n = 3, cost $1 or $2")
+    stamp(ax, "$5_$")
+    words = words_of(ax, tmp_path / "a.svg")
+    assert "n\u00a0=\u00a03, cost $1 or $2" in words and "$5_$" in words
+
+
+def test_powers_of_ten_are_still_set(tmp_path):
+    """The ticks of a logarithmic axis are formulas of Matplotlib's own."""
+    ax = curves.plot_lines({"$a$": ([0.001, 1000], [1, 2])}, xlabel="x", ylabel="y", logx=True)
+    assert "mathdefault" not in words_of(ax, tmp_path / "a.svg")
+
+
+@pytest.mark.parametrize("bad", [np.random.default_rng(0).normal(size=(4, 3, 8, 8)), np.ones((4, 3, 8, 8)) / 2,
+                                 np.zeros((4, 8, 8, 3), np.uint8), PICTURES[0], PICTURES[:0]],
+                         ids=["normalized", "0 to 1", "N H W C", "one", "none"])
+@pytest.mark.parametrize("draw", [
+    images.show_images, lambda x: images.plot_before_after({"a": x}),
+    lambda x: images.plot_before_after({"good": PICTURES, "bad": x}),
+    lambda x: images.plot_class_grid(x, [0] * 4, "a"),
+    lambda x: images.plot_predictions(x, [0] * len(x), [0] * len(x), [1] * len(x), "a"),
+    lambda x: images.plot_label_bars(x, np.ones((4, 1)), "a")])
+def test_pictures_that_are_no_pixels_are_refused_with_what_to_do(draw, bad):
+    with pytest.raises(ValueError, match=r"uint8 \(N, 3, H, W\), not normalized; .*\* std \+ mean\) \* 255"):
+        draw(bad)
+    assert not plt.get_fignums(), "refused before anything is drawn"
+
+
+def test_galleries_name_what_does_not_fit():
+    with pytest.raises(ValueError, match="2 titles for 6 images"):
+        images.show_images(PICTURES, ["a", "b"])
+    with pytest.raises(ValueError, match="rows is empty"):
+        images.plot_before_after({})
+    with pytest.raises(ValueError, match=r"no images of the classes \['dog'\]"):
+        images.plot_class_grid(PICTURES, [0] * 6, ("cat", "dog"))
+
+
+@pytest.mark.parametrize("styled", [False, True])
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_every_format_has_the_same_bytes_at_another_time(ending, styled, tmp_path, monkeypatch):
+    """SOURCE_DATE_EPOCH is the moment that Matplotlib would write into a file."""
+    contents = []
+    for moment in ("1000000000", "1700000000"):
+        monkeypatch.setitem(os.environ, "SOURCE_DATE_EPOCH", moment)
+        with plt.style.context("default"):
+            if styled:
+                use_style()
+            ax = PLOTS["lines"](None)
+            saved = save_figure(ax, "a", alt="lines", formats=(ending,), folder=tmp_path)
+        contents.append(saved.read_bytes())
+        plt.close("all")
+    assert contents[0] == contents[1] and len(contents[0]) > 1000
+
+
+@pytest.mark.parametrize("formats", [("jpeg",), ("png", "eps"), "png", ()])
+def test_other_formats_are_refused_before_anything_is_written(formats, tmp_path):
+    with pytest.raises(ValueError, match="a: formats=.* at least one of png, svg, pdf"):
+        save_figure(PLOTS["lines"](None), "a", alt="lines", formats=formats, folder=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -4,13 +4,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helpers.analysis.inputs import as_labels, as_logits
 from helpers.analysis.statistics import wilson_interval
 
 
 def confusion_matrix(logits: Tensor, labels: Tensor, num_classes: int) -> np.ndarray:
     """Counts int64 (num_classes, num_classes): row = true class, column = predicted class."""
-    cell = torch.as_tensor(labels) * num_classes + torch.as_tensor(logits).argmax(1)
-    return torch.bincount(cell, minlength=num_classes**2).view(num_classes, num_classes).numpy()
+    logits = as_logits(logits)
+    if logits.shape[1] > num_classes:
+        raise ValueError(f"num_classes={num_classes}, but logits of {logits.shape[1]} classes: "
+                         "an answer may have no column; give the network's number of classes")
+    labels = as_labels(labels, len(logits), num_classes)
+    predicted = logits.argmax(1)
+    cell = labels * num_classes + predicted  # row by row
+    counts = torch.bincount(cell, minlength=num_classes**2)
+    return counts.view(num_classes, num_classes).numpy()
 
 
 def per_class_accuracy(logits: Tensor, labels: Tensor, num_classes: int) -> dict[str, np.ndarray]:
@@ -19,13 +27,21 @@ def per_class_accuracy(logits: Tensor, labels: Tensor, num_classes: int) -> dict
     count = matrix.sum(1)
     if not count.all():
         raise ValueError(f"classes {np.flatnonzero(count == 0).tolist()} have no images: their accuracy is unknown")
-    low, high = wilson_interval(matrix.diagonal(), count)
-    return {"accuracy": matrix.diagonal() / count, "low": low, "high": high, "count": count}
+    right = matrix.diagonal()
+    low, high = wilson_interval(right, count)
+    return {"accuracy": right / count, "low": low, "high": high, "count": count}
 
 
 def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str, str, int]]:
     """``(true, predicted, count)`` of the most frequent errors, largest first."""
+    matrix = np.asarray(matrix)
+    if matrix.shape != (len(classes), len(classes)):
+        raise ValueError(f"matrix {matrix.shape} does not fit {len(classes)} classes: "
+                         "expected a row and a column for each")
+    if top < 1:
+        raise ValueError(f"top={top}: at least 1")
     errors = matrix - np.diag(matrix.diagonal())
-    cells = np.argsort(-errors, axis=None, kind="stable")[:top]
-    pairs = zip(*np.unravel_index(cells, errors.shape), strict=True)
-    return [(classes[r], classes[c], int(errors[r, c])) for r, c in pairs if errors[r, c]]
+    largest_first = np.argsort(-errors, axis=None, kind="stable")[:top]
+    rows, columns = np.unravel_index(largest_first, errors.shape)
+    return [(classes[true], classes[predicted], int(errors[true, predicted]))
+            for true, predicted in zip(rows, columns, strict=True) if errors[true, predicted]]

@@ -1,5 +1,6 @@
 """MixUp and CutMix: the images of a batch are blended, and their labels with them."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from helpers.data.augment import seeded_by
 from helpers.env import look_up
 
-# Which of torchvision's mixing transforms a batch may go through; one of them is chosen a batch.
+# Which of torchvision's mixing transforms a batch may go through; one of them is chosen per batch.
 MIXES = {"none": (), "mixup": ("MixUp",), "cutmix": ("CutMix",), "mixup_or_cutmix": ("MixUp", "CutMix")}
 
 
@@ -21,6 +22,16 @@ class Mix:
     alpha: float = 1.0
     probability: float = 1.0  # that a batch is mixed at all
 
+    def __post_init__(self):
+        if not self.transforms:
+            raise ValueError("transforms is empty: give at least one, for example ('MixUp',), or use no Mix at all")
+        for name in self.transforms:
+            look_up(dict.fromkeys(MIXES["mixup_or_cutmix"]), name, "transform")
+        if not 0 < self.alpha < math.inf:
+            raise ValueError(f"alpha={self.alpha}: must be above 0; shares are drawn from Beta(alpha, alpha)")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability={self.probability}: must be between 0 and 1")
+
     def __call__(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Float images (N, 3, S, S) and labels int64 (N,) → images and float labels (N, num_classes), mixed or not."""
         from torchvision.transforms import v2
@@ -28,8 +39,9 @@ class Mix:
         with seeded_by(generator):
             if torch.rand(()).item() >= self.probability:
                 return images, torch.nn.functional.one_hot(labels, self.num_classes).float()
-            name = self.transforms[torch.randint(len(self.transforms), ()).item()]
-            return getattr(v2, name)(alpha=self.alpha, num_classes=self.num_classes)(images, labels)
+            place = torch.randint(len(self.transforms), ()).item()
+            transform = getattr(v2, self.transforms[place])
+            return transform(alpha=self.alpha, num_classes=self.num_classes)(images, labels)
 
 
 def make_mix(config, num_classes: int) -> Mix | None:

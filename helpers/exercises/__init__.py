@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from helpers.exercises import answers
+
 __all__ = ["exercise", "show_prediction"]
 
 
@@ -20,7 +22,7 @@ def exercise(check: Callable) -> Callable:
             print("✗ not answered yet")
             return False
         try:
-            hint = check(answer, *arguments)
+            hint = answers.unusable(answer) or check(answer, *arguments)
         except Exception as error:
             hint = f"this answer could not be read ({type(error).__name__}: {error})"
         print(f"✗ {hint}" if hint else "✓")
@@ -30,5 +32,8 @@ def exercise(check: Callable) -> Callable:
 
 def show_prediction(prediction, measured, unit: str = "") -> None:
     """Print a reader's guess beside the measurement; a guess of None reads "not given"."""
-    guess = "not given" if prediction is None else f"{prediction:.4g}{unit}"
+    try:
+        guess = "not given" if prediction is None else f"{answers.number(prediction):.4g}{unit}"
+    except Exception:  # text, or several numbers: a guess never stops a notebook
+        guess = f"{prediction!r} (no number)"
     print(f"your guess: {guess} · measured: {float(measured):.4g}{unit}")

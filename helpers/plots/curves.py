@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from helpers.plots.style import CHANNEL_COLORS, COLORS, SPLIT_STYLE
+from helpers.plots.style import CHANNEL_COLORS, COLORS, SPLIT_STYLE, plain
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -16,7 +16,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 def plot_history(rows: list[dict], quantity: str = "loss", *, ax=None, label: str = "your run",
                  reference_rows: list[dict] | None = None) -> Axes:
-    """Loss or accuracy of train and val over the epochs; a reference run in grey beside it."""
+    """Loss or accuracy of train and val over the epochs; a reference run in gray beside it."""
     if quantity not in ("loss", "accuracy"):
         raise ValueError(f"quantity={quantity!r}: choose 'loss' or 'accuracy'")
     ax = _axes(ax)
@@ -25,7 +25,8 @@ def plot_history(rows: list[dict], quantity: str = "loss", *, ax=None, label: st
         for data, who, style in ((reference_rows or [], "reference run", {"color": "0.6"}), (rows, label, {})):
             points = [(row["epoch"], row[name]) for row in data if row.get(name) is not None]
             if points:
-                ax.plot(*zip(*points, strict=True), **{**SPLIT_STYLE[split], **style}, label=f"{split}, {who}")
+                look = {**SPLIT_STYLE[split], **style}
+                ax.plot(*zip(*points, strict=True), **look, label=plain(f"{split}, {who}"))
     ax.set(xlabel="epoch", ylabel=quantity if quantity == "accuracy" else "cross-entropy")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if quantity == "accuracy":
@@ -35,13 +36,13 @@ def plot_history(rows: list[dict], quantity: str = "loss", *, ax=None, label: st
 
 
 def plot_lines(series: dict, *, ax=None, xlabel: str, ylabel: str, title: str = "", logx=False, logy=False) -> Axes:
-    """Named lines: ``{"name": (x, y)}``, told apart by colour and dash."""
+    """Named lines: ``{"name": (x, y)}``, told apart by color and dash."""
     ax = _axes(ax)
     dashes = ["-", "--", ":", "-."]
     for number, (name, (x, y)) in enumerate(series.items()):
-        ax.plot(np.asarray(x), np.asarray(y), label=name, color=COLORS[number % len(COLORS)],
+        ax.plot(np.asarray(x), np.asarray(y), label=plain(name), color=COLORS[number % len(COLORS)],
                 linestyle=dashes[number % len(dashes)])
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log" if logx else "linear",
+    ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title), xscale="log" if logx else "linear",
            yscale="log" if logy else "linear")
     if len(series) > 1:
         ax.legend(fontsize=8)
@@ -52,7 +53,7 @@ def plot_schedule(lrs, momenta=None, *, ax=None, title: str = "") -> Axes:
     """Learning rate at every step, and momentum on a second axis if given."""
     ax = _axes(ax)
     ax.plot(np.asarray(lrs), color=COLORS[0], label="learning rate")
-    ax.set(xlabel="step", ylabel="learning rate", title=title)
+    ax.set(xlabel="step", ylabel="learning rate", title=plain(title))
     if momenta is not None:
         other = ax.twinx()
         other.plot(np.asarray(momenta), color=COLORS[3], linestyle="--")
@@ -62,28 +63,29 @@ def plot_schedule(lrs, momenta=None, *, ax=None, title: str = "") -> Axes:
 
 
 def plot_range_test(lrs, losses, suggestions: dict, *, ax=None, title: str = "") -> Axes:
-    """Loss against learning rate, with a marked vertical line a suggestion."""
+    """Loss against learning rate, with a marked vertical line per suggestion."""
     ax = _axes(ax)
     lrs, losses = np.asarray(lrs), np.asarray(losses)
     ax.semilogx(lrs, losses, color="0.3", label="smoothed loss")
     for number, (name, lr) in enumerate(suggestions.items()):
-        ax.axvline(lr, color=COLORS[number], linestyle=["-", "--", ":"][number % 3], label=f"{name}: {lr:.2g}")
+        dash = ["-", "--", ":"][number % 3]
+        ax.axvline(lr, color=COLORS[number], linestyle=dash, label=plain(f"{name}: {lr:.2g}"))
     low, start = np.nanmin(losses), losses[0]
-    ax.set(xlabel="learning rate", ylabel="cross-entropy", title=title,
+    ax.set(xlabel="learning rate", ylabel="cross-entropy", title=plain(title),
            ylim=(low - 0.1 * (start - low), start + 0.8 * (start - low) + 1e-3))
     ax.legend(fontsize=8)
     return ax
 
 
 def plot_histogram(counts, edges, *, ax=None, title: str = "", xlabel: str = "pixel value") -> Axes:
-    """Share of pixels a bin for each channel: counts (3, bins), edges (bins + 1,)."""
+    """Share of pixels per bin for each channel: counts (3, bins), edges (bins + 1,)."""
     ax = _axes(ax)
     counts, edges = np.asarray(counts, dtype=float), np.asarray(edges)
     if counts.ndim != 2 or counts.shape[1] + 1 != len(edges):
         raise ValueError(f"counts {counts.shape} and {len(edges)} edges do not fit: need (channels, bins), bins + 1")
     for row, color, name in zip(counts, CHANNEL_COLORS, ("red", "green", "blue"), strict=False):
         ax.stairs(row / row.sum(), edges, color=color, label=name, linewidth=1.4)
-    ax.set(xlabel=xlabel, ylabel="share of pixels", title=title)
+    ax.set(xlabel=plain(xlabel), ylabel="share of pixels", title=plain(title))
     ax.legend(fontsize=8)
     return ax
 
@@ -93,14 +95,15 @@ def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel
     ax = _axes(ax)
     values = np.asarray(values, dtype=float)
     error = None if low is None else np.clip([values - np.asarray(low), np.asarray(high) - values], 0, None)
-    ax.barh(list(labels), values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
+    names = [plain(name) for name in labels]
+    ax.barh(names, values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
     ax.invert_yaxis()
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title))
     return ax
 
 
 def plot_reliability(confidence, accuracy, count, *, ax=None, label="", title="", number: int = 0) -> Axes:
-    """Accuracy against confidence, a marker a bin, its area by the images in it; on the diagonal they agree.
+    """Accuracy against confidence, a marker per bin, its area by the images in it; on the diagonal they agree.
 
     Call it again on the same axes with another `number` to compare models by color and marker.
     """
@@ -111,21 +114,21 @@ def plot_reliability(confidence, accuracy, count, *, ax=None, label="", title=""
         ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
     ax.plot(confidence[filled], accuracy[filled], color=COLORS[number], linewidth=1)
     ax.scatter(confidence[filled], accuracy[filled], s=10 + 190 * count[filled] / count.sum(), color=COLORS[number],
-               marker="os^D"[number % 4], alpha=0.8, label=label or None, clip_on=False, zorder=3)
-    ax.set(xlabel="confidence", ylabel="share that is right", title=title, xlim=(0, 1.02), ylim=(0, 1.02))
+               marker="os^D"[number % 4], alpha=0.8, label=plain(label) or None, clip_on=False, zorder=3)
+    ax.set(xlabel="confidence", ylabel="share that is right", title=plain(title), xlim=(0, 1.02), ylim=(0, 1.02))
     ax.legend(fontsize=8, loc="upper left")
     return ax
 
 
 def plot_tradeoff(names, cost, value, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="",
                   logx=True) -> Axes:
-    """A named point a model: what it gives against what it costs; `low` and `high` draw intervals."""
+    """A named point per model: what it gives against what it costs; `low` and `high` draw intervals."""
     ax = _axes(ax)
     cost, value = np.asarray(cost, dtype=float), np.asarray(value, dtype=float)
     for i, name in enumerate(names):
         error = None if low is None else [[value[i] - low[i]], [high[i] - value[i]]]
         ax.errorbar(cost[i], value[i], yerr=error, fmt="os^DvPX*"[i % 8], color=COLORS[i % len(COLORS)], capsize=3,
-                    markersize=7, label=name, markeredgecolor="black", markeredgewidth=0.5)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale="log" if logx else "linear")
+                    markersize=7, label=plain(name), markeredgecolor="black", markeredgewidth=0.5)
+    ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title), xscale="log" if logx else "linear")
     ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax

@@ -7,17 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
+from helpers.plots.style import plain
+
 
 def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}") -> Axes:
-    """A labelled heatmap; text turns white on dark cells, and zeros stay blank."""
+    """A labeled heatmap; text turns white on dark cells, and zeros stay blank."""
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (len(row_labels), len(column_labels)):
         raise ValueError(f"matrix {matrix.shape} does not fit {len(row_labels)} rows × {len(column_labels)} columns")
     ax = plt.subplots(figsize=(6.4, 5.6))[1] if ax is None else ax
     picture = ax.imshow(matrix, cmap="viridis", interpolation="nearest")
-    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    ax.set_xticks(range(len(column_labels)), column_labels, rotation=45, ha="right")
-    ax.set_yticks(range(len(row_labels)), row_labels)
+    ax.set(title=plain(title), xlabel=plain(xlabel), ylabel=plain(ylabel))
+    ax.set_xticks(range(len(column_labels)), [plain(name) for name in column_labels], rotation=45, ha="right")
+    ax.set_yticks(range(len(row_labels)), [plain(name) for name in row_labels])
     ax.grid(False)
     middle = (np.nanmin(matrix) + np.nanmax(matrix)) / 2
     for (row, column), value in np.ndenumerate(matrix):
@@ -29,7 +31,7 @@ def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel=
 
 
 def plot_confusion(matrix, classes, *, ax=None, title="") -> Axes:
-    """Where the errors go: row = true class, off-diagonal counts; the diagonal is left out of the colours."""
+    """Where the errors go: row = true class, off-diagonal counts; the diagonal is left out of the colors."""
     errors = np.array(matrix, dtype=float)
     np.fill_diagonal(errors, 0)
     return plot_matrix(errors, classes, classes, ax=ax, title=title, xlabel="predicted class", ylabel="true class",
@@ -42,7 +44,7 @@ def plot_grouped_confusion(matrix, groups, group_names, *, ax=None, title="") ->
     Parameters
     ----------
     matrix : int array (num_classes, num_classes)
-        Row = true class; the diagonal is left out of the colours.
+        Row = true class; the diagonal is left out of the colors.
     groups : int array (num_classes,)
         The group of each class, a place in `group_names`; lines mark where one ends, ticks name it once.
     """
@@ -60,8 +62,9 @@ def plot_grouped_confusion(matrix, groups, group_names, *, ax=None, title="") ->
     for end in ends[:-1] - 0.5:
         ax.axhline(end, color="white", linewidth=0.5, alpha=0.6)
         ax.axvline(end, color="white", linewidth=0.5, alpha=0.6)
-    names, centers = [str(name).replace("_", " ") for name in group_names], ends - np.bincount(groups) / 2 - 0.5
-    ax.set(title=title, xlabel="predicted class", ylabel="true class")
+    names = [plain(str(name).replace("_", " ")) for name in group_names]
+    centers = ends - np.bincount(groups) / 2 - 0.5
+    ax.set(title=plain(title), xlabel="predicted class", ylabel="true class")
     ax.set_xticks(centers, names, rotation=90, fontsize=8)
     ax.set_yticks(centers, names, fontsize=8)
     ax.grid(False)

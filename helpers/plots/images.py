@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.plots.style import COLORS
+from helpers.plots.style import COLORS, plain
 
 
 def _show(ax, image) -> None:
@@ -18,19 +18,25 @@ def _show(ax, image) -> None:
 
 
 def _require_images(images) -> np.ndarray:
+    """The images as an array; floats are refused, as Matplotlib would clip normalized ones without a word."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != np.uint8 or not len(images):
         raise ValueError(f"images have shape {images.shape} and dtype {images.dtype}: "
-                         "need at least one, uint8 (N, 3, H, W), not normalized")
+                         "need at least one, uint8 (N, 3, H, W), not normalized; show the images of the set, or undo "
+                         "it: ((images * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)")
     return images
 
 
 def show_images(images, titles=None, *, columns: int = 10, size: float = 1.0, title: str = "") -> Figure:
-    """Images in rows of `columns`, each `size` inches wide, with an optional title a picture."""
+    """Images in rows of `columns`, each `size` inches wide, with an optional title per picture."""
     images = _require_images(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    tall = size * (1 + 0.16 * max(str(t).count("\n") + 1 for t in titles)) if titles is not None else size
+    names = [""] * len(images) if titles is None else [str(title) for title in titles]
+    if len(names) != len(images):
+        raise ValueError(f"{len(names)} titles for {len(images)} images: one per image")
+    lines = max(name.count("\n") + 1 for name in names)
+    tall = size if titles is None else size * (1 + 0.16 * lines)
     figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * tall + 0.5), squeeze=False)
     for number, ax in enumerate(axes.flat):
         if number >= len(images):
@@ -38,30 +44,34 @@ def show_images(images, titles=None, *, columns: int = 10, size: float = 1.0, ti
             continue
         _show(ax, images[number])
         if titles is not None:
-            ax.set_title(str(titles[number]), fontsize=8)
-    figure.suptitle(title)
+            ax.set_title(plain(names[number]), fontsize=8)
+    figure.suptitle(plain(title))
     return figure
 
 
 def plot_before_after(rows: dict, *, title: str = "", size: float = 1.0) -> Figure:
-    """One named row of images a transform: the key is written at the left of its row."""
-    shortest = min(len(images) for images in rows.values())
+    """One named row of images per transform: the key is written at the left of its row."""
+    if not rows:
+        raise ValueError("rows is empty: give at least one row of images, {name: images}")
+    pictures = {name: _require_images(images) for name, images in rows.items()}
+    shortest = min(len(images) for images in pictures.values())
     figure, axes = plt.subplots(len(rows), shortest, squeeze=False,
                                 figsize=(shortest * size + 1.2, len(rows) * size + 0.4))
-    for line, (name, images) in zip(axes, rows.items(), strict=True):
-        for ax, image in zip(line, _require_images(images), strict=False):
+    for line, (name, images) in zip(axes, pictures.items(), strict=True):
+        for ax, image in zip(line, images, strict=False):
             _show(ax, image)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.suptitle(title)
+        line[0].set_ylabel(plain(name), rotation=0, ha="right", va="center")
+    figure.suptitle(plain(title))
     return figure
 
 
 def plot_class_grid(images, labels, classes, *, per_class: int = 8, title: str = "") -> Figure:
-    """The first `per_class` images of each class, a row a class."""
-    labels = np.asarray(labels)
-    images = _require_images(images)
-    return plot_before_after({name: images[labels == label][:per_class] for label, name in enumerate(classes)},
-                             title=title, size=0.8)
+    """The first `per_class` images of each class, one row per class."""
+    images, labels = _require_images(images), np.asarray(labels)
+    rows = {name: images[labels == label][:per_class] for label, name in enumerate(classes)}
+    if empty := [name for name, row in rows.items() if not len(row)]:
+        raise ValueError(f"no images of the classes {empty[:5]}: leave these classes out")
+    return plot_before_after(rows, title=title, size=0.8)
 
 
 def plot_predictions(images, true, predicted, confidence, classes, *, columns: int = 6, title: str = "") -> Figure:
@@ -79,11 +89,12 @@ def plot_label_bars(images, label_rows, classes, *, title: str = "", size: float
     figure, axes = plt.subplots(2, len(images), figsize=(len(images) * size, 2 * size + 0.4), squeeze=False)
     for picture, bars, image, row in zip(*axes, images, shares, strict=True):
         _show(picture, image)
-        kept = np.flatnonzero(row)[np.argsort(-row[np.flatnonzero(row)], kind="stable")][:2]
+        largest_first = np.argsort(-row, kind="stable")
+        kept = [label for label in largest_first if row[label]][:2]
         bars.barh(range(len(kept)), row[kept], color=[COLORS[0], COLORS[1]][:len(kept)], height=0.55)
         for place, label in enumerate(kept):
-            bars.text(0, place - 0.36, f"{classes[label]} {row[label]:.0%}", fontsize=8, va="bottom")
+            bars.text(0, place - 0.36, plain(f"{classes[label]} {row[label]:.0%}"), fontsize=8, va="bottom")
         bars.set(xlim=(0, 1), ylim=(1.4, -0.9), xticks=[], yticks=[])
         bars.axis("off")
-    figure.suptitle(title)
+    figure.suptitle(plain(title))
     return figure

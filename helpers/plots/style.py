@@ -13,12 +13,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.paths import ROOT
+from helpers.paths import ROOT, write_text
 
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]  # Okabe–Ito
 CLASS_COLORS = [*COLORS[:6], "#8C6D31", "#7F7F7F", "#6A3D9A", "#000000"]
 CHANNEL_COLORS = ["#D55E00", "#009E73", "#0072B2"]  # red, green, blue
-METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # same bytes each time
+# What each format would write of the moment and the program: left out, so that a figure has the same bytes each time.
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+HASH_SALT = "cifar"  # else SVG names its parts at random
 SPLIT_STYLE = {
     "train": {"color": COLORS[0], "marker": "o", "linestyle": "-"},
     "val": {"color": COLORS[1], "marker": "s", "linestyle": "--"},
@@ -33,8 +35,16 @@ def use_style() -> None:
         "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
         "grid.alpha": 0.25, "axes.prop_cycle": plt.cycler(color=COLORS), "lines.linewidth": 1.6,
         "lines.markersize": 4, "legend.frameon": False, "image.interpolation": "nearest", "image.cmap": "viridis",
-        "svg.hashsalt": "cifar", "figure.figsize": (6.4, 3.6),
+        "svg.hashsalt": HASH_SALT, "figure.figsize": (6.4, 3.6),
     })
+
+
+def plain(text):
+    """The text with its dollar signs as characters: Matplotlib sets what stands between two of them as a formula.
+
+    Every plot passes the words that it is given through here, once; what is no text is returned as it is.
+    """
+    return text.replace("$", r"\$") if isinstance(text, str) else text
 
 
 def as_figure(target) -> Figure:
@@ -46,13 +56,16 @@ def as_figure(target) -> Figure:
 
 def caption(target, text: str) -> None:
     """Write n, seeds, profile and device in small type under a figure."""
-    figure, text = as_figure(target), text.replace("n = ", "n\u00a0=\u00a0")  # no line break inside
-    figure.supxlabel(textwrap.fill(text, int(figure.get_figwidth() * 15)), fontsize=8, color="0.35")
+    figure = as_figure(target)
+    unbroken = text.replace("n = ", "n\u00a0=\u00a0")  # no line break inside
+    characters = int(figure.get_figwidth() * 15)
+    lines = textwrap.fill(unbroken, characters)
+    figure.supxlabel(plain(lines), fontsize=8, color="0.35")
 
 
 def stamp(target, text: str) -> None:
     """Mark a figure whose data is not what its reader might take it for, across the middle."""
-    as_figure(target).text(0.5, 0.5, text, ha="center", va="center", rotation=20, fontsize=15, color="0.3",
+    as_figure(target).text(0.5, 0.5, plain(text), ha="center", va="center", rotation=20, fontsize=15, color="0.3",
                            alpha=0.35, zorder=10)
 
 
@@ -97,6 +110,13 @@ def _show_with_alt_text(figure: Figure, alt: str) -> None:
     plt.close(figure)
 
 
+def _require_formats(name: str, formats) -> None:
+    unknown = [formats] if isinstance(formats, str) else [ending for ending in formats if ending not in METADATA]
+    if unknown or not formats:
+        raise ValueError(f"{name}: formats={formats!r}: a tuple of at least one of {', '.join(METADATA)}, "
+                         "for example ('png', 'svg')")
+
+
 def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png",), folder=None) -> Path:
     """Save a figure, the same bytes each time, with its alt text beside it; in a notebook, show it with that text.
 
@@ -108,15 +128,18 @@ def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png
     alt : str
         What a reader who cannot see the figure should know: what is drawn, and what there is to see.
     formats : tuple of {"png", "svg", "pdf"}
+        The path of the first is returned.
     folder : path, optional
         ``$CIFAR_FIGURES`` or ``figures`` in the folder of runs by default.
 
     Raises
     ------
     ValueError
-        Without alt text, or for axes without labels.
+        Without alt text, for axes without labels, or for another format.
     """
-    figure, alt = as_figure(target), " ".join(alt.split())
+    figure = as_figure(target)
+    alt = " ".join(alt.split())
+    _require_formats(name, formats)
     if not alt:
         raise ValueError(f"{name}: alt text is empty; say in a sentence what the figure shows")
     if missing := _unlabelled(figure):
@@ -126,7 +149,8 @@ def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] = ("png
     folder = Path(folder or _figure_folder())
     folder.mkdir(parents=True, exist_ok=True)
     for ending in formats:
-        figure.savefig(folder / f"{name}.{ending}", metadata=METADATA.get(ending))
-    (folder / f"{name}.txt").write_text(alt + "\n", encoding="utf-8")
+        with matplotlib.rc_context({"svg.hashsalt": HASH_SALT}):  # also without `use_style`
+            figure.savefig(folder / f"{name}.{ending}", metadata=METADATA[ending])
+    write_text(folder / f"{name}.txt", alt + "\n")
     _show_with_alt_text(figure, alt)
     return folder / f"{name}.{formats[0]}"

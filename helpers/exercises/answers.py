@@ -1,0 +1,30 @@
+"""What any exercise may be handed: read as a number, or told apart from one."""
+
+import numpy as np
+
+
+def unusable(answer) -> str:
+    """A hint where no exercise could take the answer: text, or something with NaN in it."""
+    if isinstance(answer, str):
+        return f"this is text, {answer[:20]!r}: give the value itself, without quotes"
+    try:
+        values = _as_array(answer)
+    except Exception:  # a function, a network, a list of names: no numbers, and so no NaN
+        return ""
+    if np.isnan(values).any():
+        return "NaN is no number: is there a division by zero, or a mean of nothing?"
+    return ""
+
+
+def _as_array(answer) -> np.ndarray:
+    if hasattr(answer, "detach"):  # a tensor, perhaps on a GPU, or a loss that still knows its gradient
+        answer = answer.detach().cpu()
+    return np.asarray(answer, dtype=float)
+
+
+def number(answer) -> float:
+    """The answer as one number; an array or a list of several raises, which `exercise` turns into a hint."""
+    values = _as_array(answer)
+    if values.size != 1:
+        raise TypeError(f"one number is wanted, this has the shape {values.shape}")
+    return values.item()
