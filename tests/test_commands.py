@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -359,7 +360,7 @@ def test_a_resumed_run_needs_no_options(trained, runs, capsys):
 
 
 def test_a_reader_that_has_enough_is_no_error():
-    command = f"{sys.executable} -m helpers results | true; echo ${{PIPESTATUS[0]}}"
+    command = f"{shlex.quote(sys.executable)} -m helpers results | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "0\n" and done.stderr == ""
 
