@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.experiments.run_folder import RunFolder
 from helpers.training import checkpoints
-from helpers.training.checkpoints import load_checkpoint, load_weights, restore_rng_state, rng_state, save_checkpoint
+from helpers.training.checkpoints import (
+    CheckpointFile,
+    load_checkpoint,
+    load_weights,
+    restore_rng_state,
+    rng_state,
+    save_checkpoint,
+)
 
 STATE = {"w": torch.arange(5000.0), "config": {"sizes": ((0, 24), (16, 32)), "name": "a"}, "history": [{"lr": 0.1}]}
 
@@ -169,3 +177,17 @@ def test_random_numbers_go_on_where_they_were(tmp_path):
     restore_rng_state(load_checkpoint(path)["rng"])
     again = torch.rand(5), torch.randn(5), torch.randperm(9)
     assert all(torch.equal(a, b) for a, b in zip(expected, again, strict=True))
+
+
+@pytest.mark.parametrize("store", [CheckpointFile, RunFolder])
+def test_a_wrapped_network_is_saved_under_plain_names(tmp_path, store):
+    """So that any program loads them, whatever the network was wrapped in while it trained."""
+    network = torch.nn.Linear(3, 2)
+    wrapped = torch.nn.DataParallel(network).state_dict()
+    row = {"epoch": 1, "val_accuracy": 0.5}
+    store(tmp_path / "a.pt").save({"model": wrapped, "history": [row], "config": {}})
+    saved = sorted(tmp_path.rglob("*.pt"))
+    files = [path for path in saved if path.is_file()]
+    assert files
+    for path in files:
+        assert list(torch.load(path, weights_only=True)["model"]) == ["weight", "bias"]
