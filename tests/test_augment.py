@@ -1,11 +1,15 @@
 """Augmentation: a slow loop over images as the oracle, and distributions of both pipelines."""
 
+import contextlib
+import hashlib
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.data.augment import BATCH_AUGMENTS, BatchAugment
+from helpers.data.augment import BATCH_AUGMENTS, BatchAugment, seeded_by
 from helpers.data.image_set import channel_statistics
 from helpers.data.per_image import AlbumentationsDataset, make_albumentations, seed_worker, strict_albumentations
 from helpers.data.stand_in import make_stand_in
@@ -23,7 +27,8 @@ def one_by_one(image, draws, i, augment):
     """Pad with NumPy, slice, reverse, fill: one image, nothing batched."""
     array = np.pad(image.numpy(), [(0, 0), (augment.padding,) * 2, (augment.padding,) * 2], mode="reflect")
     top, left = augment.padding + int(draws.shift_y[i]), augment.padding + int(draws.shift_x[i])
-    array = array[:, top:top + 32, left:left + 32]
+    height, width = image.shape[1:]
+    array = array[:, top:top + height, left:left + width]
     array = (array[:, :, ::-1] if draws.flip[i] else array).copy()
     y, x, size = int(draws.hole_y[i]), int(draws.hole_x[i]), augment.cutout
     for channel in range(3):
@@ -118,3 +123,102 @@ def test_unknown_and_impossible_are_refused():
         BatchAugment(padding=-1)
     with pytest.raises(ValueError, match="too large"):
         BatchAugment(cutout=40).draw(1, 32, generator())
+
+
+# --- images that are not square ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("height, width", [(32, 48), (48, 32), (24, 64), (9, 31)])
+@pytest.mark.parametrize("augment", [BatchAugment(), BatchAugment(0, True, 0), BatchAugment(3, False, 5)], ids=str)
+def test_oblong_images_equal_the_loop_too(height, width, augment):
+    images = torch.randint(0, 256, (60, 3, height, width), generator=generator(1), dtype=torch.uint8)
+    draws = augment.draw(60, (height, width), generator())
+    batched = augment(images, generator(), FILL)
+    assert batched.shape == images.shape
+    for i in range(60):
+        assert np.array_equal(batched[i].numpy(), one_by_one(images[i], draws, i, augment))
+
+
+def test_holes_and_shifts_reach_both_ends_of_either_axis():
+    draws = BatchAugment().draw(5000, (24, 64), generator())
+    for shift in (draws.shift_y, draws.shift_x):
+        assert (shift.min(), shift.max()) == (-4, 4)
+    assert (draws.hole_y.min(), draws.hole_y.max()) == (0, 24 - 8)
+    assert (draws.hole_x.min(), draws.hole_x.max()) == (0, 64 - 8)
+
+
+@pytest.mark.parametrize("size", [(8, 64), (64, 8)])
+def test_the_shorter_side_is_what_must_suffice(size):
+    BatchAugment(padding=7, cutout=8).draw(1, size, generator())
+    for too_large in (BatchAugment(padding=8, cutout=0), BatchAugment(padding=0, cutout=9)):
+        with pytest.raises(ValueError, match=f"too large for images of {size[0]} × {size[1]} pixels; choose .* 8 and"):
+            too_large.draw(1, size, generator())
+
+
+# --- what committed records rest on -----------------------------------------------------------------------
+
+RECORDED = {  # name → start of the SHA-256 of 60 random images after the augmentation with seed 3, on a CPU
+    "flip": "d74aaa822f1a6fe1",
+    "crop_flip": "a120324959dadbeb",
+    "crop_flip_cutout": "3eb99734bd351cdb",
+    "shift_alternating_flip": "84ec2e9dd4ae359b",
+    "crop_alternating_flip_cutout": "ee89ac3890ccfb1e",
+    "crop_flip_erasing": "9f6da696df4a5dda",
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_draws_on_square_images_are_those_of_the_records(name):
+    images = torch.randint(0, 256, (60, 3, 32, 32), generator=generator(5), dtype=torch.uint8)
+    out = BATCH_AUGMENTS[name](images, generator(3), torch.tensor([1.4, 2.5, 3.5]))
+    assert hashlib.sha256(out.contiguous().numpy().tobytes()).hexdigest()[:16] == RECORDED[name]
+
+
+# --- torch's global generators ----------------------------------------------------------------------------
+
+@pytest.fixture
+def apple(monkeypatch):
+    """A GPU of Apple's, as far as random numbers go: its generator's state, which ``torch.manual_seed`` changes."""
+    state = {"now": torch.tensor([7], dtype=torch.uint8)}
+    seed_cpu = torch.manual_seed
+
+    def seed_both(seed):
+        state["now"] = torch.tensor([99], dtype=torch.uint8)
+        return seed_cpu(seed)
+
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "get_rng_state", lambda device="mps": state["now"].clone())
+    monkeypatch.setattr(torch.mps, "set_rng_state", lambda new, device="mps": state.update(now=new))
+    monkeypatch.setattr(torch, "manual_seed", seed_both)
+    return state
+
+
+def bound_of_seed(monkeypatch, kind):
+    """The bound below which `seeded_by` draws its seed from a generator on a device of this kind."""
+    bounds = []
+
+    def draw(bound, size, *, generator, device):
+        bounds.append(bound)
+        return torch.tensor(5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "randint", draw)
+        patch.setattr(torch.random, "fork_rng", lambda **options: contextlib.nullcontext())
+        with seeded_by(SimpleNamespace(device=torch.device(kind))):
+            pass
+    return bounds
+
+
+def test_a_seed_fits_what_the_device_draws(monkeypatch):
+    assert bound_of_seed(monkeypatch, "mps") == [2**31 - 1]  # MPS draws int32
+    assert bound_of_seed(monkeypatch, "cpu") == bound_of_seed(monkeypatch, "cuda") == [2**62]  # records rest on it
+
+
+@pytest.mark.parametrize("kind", ["mps", "cpu"])
+def test_apples_generator_is_put_back(apple, monkeypatch, kind):
+    source = SimpleNamespace(device=torch.device(kind))
+    monkeypatch.setattr(torch, "randint", lambda *given, **options: torch.tensor(5))
+    cpu = torch.get_rng_state()
+    with pytest.raises(KeyError), seeded_by(source):
+        assert apple["now"].tolist() == [99]
+        raise KeyError
+    assert apple["now"].tolist() == [7] and torch.equal(torch.get_rng_state(), cpu)

@@ -5,16 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from helpers import paths
-from helpers.data import cifar, download, stand_in
+from helpers.data import cifar, find, stand_in
 from helpers.data.cifar import describe, load_cifar
-from helpers.data.folder import load_image_folder
 from helpers.data.image_set import channel_statistics, split_train_val
 from helpers.data.stand_in import make_stand_in
 
-REAL = download.find_official("cifar10", "test", paths.ROOT / "data") is not None
+REAL = find.find_official("cifar10", "test", paths.ROOT / "data") is not None
 needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/ or CIFAR_ROOT")
 
 
@@ -69,6 +67,12 @@ def test_stand_in_repeats_and_says_what_it_is():
     one, two, other = make_stand_in("train", 50), make_stand_in("train", 50), make_stand_in("test", 50)
     assert torch.equal(one.images, two.images) and not torch.equal(one.images, other.images)
     assert not one.real and "not CIFAR" in describe(one)
+
+
+@pytest.mark.parametrize("split", ["val", "", None])
+def test_the_stand_in_has_no_other_splits(split):
+    with pytest.raises(ValueError, match=rf"split {split!r}: choose from \['test', 'train'\]"):
+        make_stand_in(split, 5)
 
 
 def test_smoke_profile_never_touches_real_files(monkeypatch):
@@ -127,27 +131,3 @@ def test_more_images_than_there_are(count):
 def test_bad_names_are_refused(arguments):
     with pytest.raises(ValueError, match="choose from"):
         load_cifar(*arguments)
-
-
-# --- folders of images ----------------------------------------------------------------------------------------
-
-def test_image_folder(tmp_path):
-    for name, color in (("cat", (255, 0, 0)), ("dog", (0, 0, 255))):
-        (tmp_path / "train" / name).mkdir(parents=True)
-        Image.new("RGB", (57, 40), color).save(tmp_path / "train" / name / "1.png")
-    found = load_image_folder(tmp_path)
-    assert found.classes == ("cat", "dog") and found.labels.tolist() == [0, 1] and not found.real
-    assert found.images[0, :, 9, 9].tolist() == [255, 0, 0] and found.images.shape == (2, 3, 32, 32)
-    (tmp_path / "train" / "dog" / "2.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match="2.png"):
-        load_image_folder(tmp_path)
-    (tmp_path / "train" / "dog" / "2.png").unlink()
-    (tmp_path / "train" / "eel").mkdir()
-    with pytest.raises(FileNotFoundError, match="eel"):
-        load_image_folder(tmp_path)
-    with pytest.raises(FileNotFoundError, match="missing.*two classes"):
-        load_image_folder(tmp_path / "missing")
-    (tmp_path / "lone" / "train").mkdir(parents=True)
-    (tmp_path / "train" / "cat").rename(tmp_path / "lone" / "train" / "cat")
-    with pytest.raises(FileNotFoundError, match="two classes.*cat"):
-        load_image_folder(tmp_path / "lone")

@@ -5,10 +5,12 @@ import http.server
 import os
 import pickle
 import re
+import shutil
 import sys
 import tarfile
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +18,7 @@ import pytest
 from torchvision import datasets
 
 from helpers import paths
-from helpers.data import cifar, download
+from helpers.data import cifar, download, find
 from helpers.data.cifar import load_cifar
 from helpers.data.download import fetch_cifar
 
@@ -29,7 +31,7 @@ def plain_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR_PROFILE", "quick")
     for variable in ("CIFAR_MIRROR", "CIFAR_ROOT", "KAGGLE_KERNEL_RUN_TYPE"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(download, "KAGGLE_INPUT", tmp_path / "no kaggle")
+    monkeypatch.setattr(find, "KAGGLE_INPUT", tmp_path / "no kaggle")
     monkeypatch.setattr(cifar, "_in_vain", set())
     monkeypatch.setattr(cifar, "SIZES", {"train": 20, "test": 10})
 
@@ -100,6 +102,13 @@ def server(archive):
     yield f"http://127.0.0.1:{host.server_port}", asked
     host.shutdown()
     host.server_close()
+
+
+def unpacked(archive, folder):
+    """`folder`, with the archive's files in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.unpack_archive(archive, folder)
+    return folder
 
 
 def mirrors(monkeypatch, server, *kinds):
@@ -227,8 +236,180 @@ def test_kaggles_input_is_searched(server, tmp_path, monkeypatch, below):
     mirrors(monkeypatch, server, "good")
     fetch_cifar("cifar10", tmp_path / "input" / below)
     mirrors(monkeypatch, server)
-    monkeypatch.setattr(download, "KAGGLE_INPUT", tmp_path / "input")
+    monkeypatch.setattr(find, "KAGGLE_INPUT", tmp_path / "input")
     assert load_cifar("cifar10", "test", tmp_path / "elsewhere").real
+
+
+def write_as(folder, form):
+    """`folder`, which holds the files' own folder, as people write it."""
+    base = folder / "cifar-10-batches-py"
+    return {"folder": str(folder), "files' folder": str(base), "slash": f"{base}/",
+            "batch file": str(base / "data_batch_1"), "tilde": f"~/{folder.name}",
+            "double quotes": f'"{folder}"', "single quotes": f"'{folder}'",
+            "spaces": f"  {folder} \n", "spaces in quotes": f'" {base} "', "quoted tilde": f'"~/{folder.name}"',
+            "archive": str(folder / NAME)}[form]
+
+
+FORMS = ["folder", "files' folder", "slash", "batch file", "tilde", "double quotes", "single quotes", "spaces",
+         "spaces in quotes", "quoted tilde", "archive"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("way", ["CIFAR_ROOT", "root"])
+def test_a_path_may_be_written_in_any_of_these_ways(archive, tmp_path, monkeypatch, form, way):
+    there = unpacked(archive, tmp_path / "home" / "my sets")
+    monkeypatch.setattr(download, "MIRRORS", {})
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    given = write_as(there, form)
+    root = given if way == "root" else tmp_path / "elsewhere"
+    if way == "CIFAR_ROOT":
+        monkeypatch.setenv("CIFAR_ROOT", given)
+    assert load_cifar("cifar10", "test", root).real
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_fetched_goes_where_the_path_means(server, tmp_path, monkeypatch, form):
+    mirrors(monkeypatch, server, "good")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    load_cifar("cifar10", "test", write_as(tmp_path / "sets", form))
+    assert (tmp_path / "sets" / "cifar-10-batches-py" / "test_batch").is_file()
+    assert {p.name for p in tmp_path.iterdir()} == {"make", NAME, "sets"}
+
+
+@pytest.mark.parametrize("value", ["", "  ", '""'])
+def test_an_empty_setting_is_none(tmp_path, monkeypatch, value, capsys):
+    """And not the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(download, "MIRRORS", {})
+    monkeypatch.setattr(find, "walk", lambda top, levels=None: pytest.fail("looked in .") if top == Path() else [])
+    monkeypatch.setenv("CIFAR_ROOT", value)
+    assert not load_cifar("cifar10", "test", tmp_path / "data").real
+    assert "CIFAR_ROOT=" not in capsys.readouterr().out
+
+
+def test_a_setting_that_leads_nowhere_is_named_though_a_mirror_helps(server, tmp_path, monkeypatch, capsys):
+    mirrors(monkeypatch, server, "good")
+    monkeypatch.setenv("CIFAR_ROOT", '"~/typo"')
+    assert load_cifar("cifar10", "test", tmp_path / "data").real
+    said = capsys.readouterr().out
+    assert said.startswith('!! CIFAR_ROOT="~/typo": no cifar-10-batches-py/')
+    assert os.path.expanduser("~/typo") in said and str(tmp_path / "data") in said
+    assert load_cifar("cifar10", "test", tmp_path / "data").real and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("none", [(), {}, {"cifar10": ()}, {"cifar100": ["http://localhost/a"]}], ids=str)
+def test_no_mirrors_at_all_is_a_setting_too(archive, tmp_path, monkeypatch, capsys, none):
+    monkeypatch.setattr(download, "MIRRORS", none)
+    assert not load_cifar("cifar10", "test", tmp_path / "data").real
+    assert "no mirror is known: set CIFAR_MIRROR" in capsys.readouterr().out
+    monkeypatch.setenv("CIFAR_MIRROR", archive.parent.as_uri())
+    assert load_cifar("cifar10", "test", tmp_path / "data").real
+
+
+# --- the walk through folders, which ends -----------------------------------------------------------------
+
+def test_kaggles_input_is_searched_at_any_depth(archive, tmp_path, monkeypatch):
+    unpacked(archive, tmp_path / "input" / "/".join("abcdefghi"))
+    monkeypatch.setattr(download, "MIRRORS", {})
+    monkeypatch.setattr(find, "KAGGLE_INPUT", tmp_path / "input")
+    assert load_cifar("cifar10", "test", tmp_path / "elsewhere").real
+
+
+def test_other_places_are_searched_two_levels_down(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MIRRORS", {})
+    unpacked(archive, tmp_path / "three" / "a" / "b" / "c")
+    unpacked(archive, tmp_path / "two" / "a" / "b")
+    assert not load_cifar("cifar10", "test", tmp_path / "three").real
+    assert load_cifar("cifar10", "test", tmp_path / "two").real
+
+
+def test_the_walk_is_bounded_in_folders_and_in_entries(tmp_path, monkeypatch):
+    monkeypatch.setattr(find, "MAX_FOLDERS", 30)
+    monkeypatch.setattr(find, "MAX_ENTRIES", 20)
+    for place in ("near", "pictures"):
+        for number in range(50):
+            (tmp_path / place / f"class_{number}" / "deep").mkdir(parents=True)
+    opened = list(find.walk(tmp_path))
+    assert len(opened) == 30 and opened[:3] == [tmp_path, tmp_path / "near", tmp_path / "pictures"]
+    assert len(list(find.subfolders(tmp_path / "near"))) == 20
+    depths = [len(folder.relative_to(tmp_path).parts) for folder in opened]
+    assert depths == sorted(depths), "the nearest come first"
+
+
+def test_a_link_in_a_circle_ends_the_walk(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    try:
+        (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system makes no links")
+    assert len(list(find.walk(tmp_path))) <= find.MAX_FOLDERS
+
+
+def test_what_another_process_unpacks_is_not_looked_at(archive, tmp_path):
+    unpacked(archive, tmp_path / "data" / ".download-x")
+    assert find.find_official("cifar10", "test", tmp_path / "data") is None
+
+
+# --- an archive that lies there ---------------------------------------------------------------------------
+
+@pytest.mark.parametrize("place", ["root", "below root", "CIFAR_ROOT", "Kaggle"])
+def test_an_archive_is_unpacked_instead_of_fetched(server, archive, tmp_path, monkeypatch, place):
+    mirrors(monkeypatch, server, "good")
+    folder = {"root": "data", "below root": "data/a/b", "CIFAR_ROOT": "mine", "Kaggle": "input/x/y"}[place]
+    (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(archive, tmp_path / folder)
+    if place == "CIFAR_ROOT":
+        monkeypatch.setenv("CIFAR_ROOT", str(tmp_path / folder))
+    monkeypatch.setattr(find, "KAGGLE_INPUT", tmp_path / "input")
+    assert load_cifar("cifar10", "test", tmp_path / "data").real
+    assert server[1] == [], "nothing was asked of a mirror"
+    assert (tmp_path / folder / NAME).is_file(), "the reader's archive stays"
+    assert (tmp_path / "data" / "cifar-10-batches-py" / "test_batch").is_file()
+    assert not [path for path in tmp_path.rglob(".download-*")]
+
+
+def test_it_is_unpacked_beside_itself_where_the_root_cannot_be_written(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MIRRORS", {})
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    shutil.copy(archive, mine)
+    monkeypatch.setenv("CIFAR_ROOT", str(mine))
+    (tmp_path / "data").write_text("a file is in the way")
+    assert load_cifar("cifar10", "test", tmp_path / "data").real
+    assert sorted(path.name for path in mine.iterdir()) == ["cifar-10-batches-py", NAME]
+
+
+def test_an_archive_that_is_cut_short_is_named_and_not_used(archive, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "MIRRORS", {})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / NAME).write_bytes(archive.read_bytes()[:-1])
+    assert not load_cifar("cifar10", "test", tmp_path / "data").real
+    assert f"{tmp_path / 'data' / NAME}: not used, for a file is missing or its MD5" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [NAME]
+
+
+def test_files_that_are_altered_are_named(archive, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "MIRRORS", {})
+    there = unpacked(archive, tmp_path / "data") / "cifar-10-batches-py"
+    (there / "data_batch_3").unlink()
+    assert not load_cifar("cifar10", "test", tmp_path / "data").real
+    assert f"{there}: not used, for a file is missing or its MD5" in capsys.readouterr().out
+
+
+def test_a_full_disk_while_a_found_archive_is_unpacked(archive, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    shutil.copy(archive, tmp_path / "data")
+
+    def full(*arguments):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(download, "_unpack", full)
+    with pytest.raises(OSError, match="disk of .* is full.*400 MB"):
+        load_cifar("cifar10", "test", tmp_path / "data")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [NAME]
 
 
 # --- what the reader is told, and whether the advice works ------------------------------------------------
@@ -278,7 +459,7 @@ def test_kaggle_is_told_about_its_switch(server, tmp_path, monkeypatch, capsys, 
     if sign == "variable":
         monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     else:
-        monkeypatch.setattr(download, "KAGGLE_INPUT", tmp_path / "input")
+        monkeypatch.setattr(find, "KAGGLE_INPUT", tmp_path / "input")
         (tmp_path / "input").mkdir()
     load_cifar("cifar10", "test", tmp_path / "data")
     said = capsys.readouterr().out

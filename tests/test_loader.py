@@ -1,12 +1,16 @@
 """The in-memory loader against a loop over single images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from helpers.data.augment import BATCH_AUGMENTS
 from helpers.data.image_set import channel_statistics
 from helpers.data.loader import MemoryLoader, make_loaders
+from helpers.data.mixing import make_mix
 from helpers.data.stand_in import make_stand_in
 from helpers.training.config import TrainConfig
 
@@ -61,6 +65,59 @@ def test_order_and_augmentation_come_from_seed_and_epoch_alone():
     torch.set_rng_state(before)
     all_of(make_loaders(DATA, None, TrainConfig(), CPU).train)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def slow_batches(config, epoch):
+    """What `make_loaders` promises, step by step: the same draws in the same order, arithmetic in NumPy."""
+    coins = torch.Generator().manual_seed(config.seed)
+    heads = torch.rand(len(DATA), generator=coins).numpy() < 0.5
+    generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+    order = torch.randperm(len(DATA), generator=generator).numpy()
+    augment, mix = BATCH_AUGMENTS[config.augment], make_mix(config, DATA.num_classes)
+    mean, std = (values.numpy().reshape(3, 1, 1) * np.float32(255) for values in STATISTICS)
+    size = [size for first, size in config.image_sizes if first <= epoch][-1:]
+    for rows in np.array_split(order, -(-len(DATA) // config.batch_size)):
+        images, labels = DATA.images[rows], DATA.labels[rows]
+        if augment is not None:
+            flip = heads[rows] if epoch % 2 == 0 else ~heads[rows]
+            known = {"flip": torch.from_numpy(flip)} if "alternating" in config.augment else {}
+            images = augment(images, generator, torch.from_numpy(mean.flatten()), **known)
+        images = torch.from_numpy((images.numpy().astype(np.float32) - mean) * (np.float32(1) / std))
+        if size:
+            images = F.interpolate(images, size=size[0], mode="bilinear", antialias=True)
+        yield (images, labels) if mix is None else mix(images, labels, generator)
+
+
+@pytest.mark.parametrize("change", [
+    {"augment": "none"}, {}, {"augment": "crop_alternating_flip_cutout", "seed": 7},
+    {"augment": "crop_flip_jitter"}, {"mix": "mixup_or_cutmix", "image_sizes": ((1, 24),)}],
+    ids=["plain", "reference", "alternating", "transforms", "mixed and smaller"])
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_batches_are_those_that_records_rest_on(change, epoch):
+    config = TrainConfig(batch_size=40, micro_batch_size=40, **change)
+    loader = make_loaders(DATA, None, config, CPU).train
+    loader.set_epoch(epoch)
+    for (images, labels), (known_images, known_labels) in zip(loader, slow_batches(config, epoch), strict=True):
+        assert torch.equal(labels, known_labels)
+        if loader.image_size == 32:
+            assert torch.equal(images, known_images), "to the last bit"
+        else:  # resizing rounds differently in another layout of the memory
+            assert torch.allclose(images, known_images, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_a_channel_that_never_changes_is_zero(value):
+    images = DATA.images.clone()
+    images[:, 1] = value
+    flat = replace(DATA, images=images)
+    loaders = make_loaders(flat, flat, TrainConfig(batch_size=40), CPU)
+    for loader in loaders:
+        found = all_of(loader)[0]
+        assert found.isfinite().all() and found[:, 1].abs().max() < 1e-4
+    others = all_of(make_loaders(DATA, DATA, TrainConfig(batch_size=40), CPU).val)[0][:, [0, 2]]
+    assert torch.equal(all_of(loaders.val)[0][:, [0, 2]], others), "the other channels are as ever"
+    differs = all_of(make_loaders(flat, DATA, TrainConfig(), CPU).val)[0][:, 1]  # of what validation alone shows
+    assert np.allclose(differs, (DATA.images[:, 1].numpy() - float(value)) / 255, atol=1e-5)
 
 
 def test_smaller_images_are_the_large_ones_resized():

@@ -22,62 +22,104 @@ class Draws(NamedTuple):
 class BatchAugment:
     """Pad-and-crop, horizontal flip and cutout for a whole batch of uint8 images at once, on any device.
 
-    The cutout square (DeVries & Taylor 2017) lies wholly inside; its fill, the channel means, is zero once normalized.
+    The cutout square (DeVries & Taylor 2017) lies wholly inside; its fill, the channel means, is zero once
+    normalized.
     """
 
-    padding: int = 4  # pixels on each side before the crop; a mirror image without the edge (BORDER_REFLECT_101)
+    padding: int = 4  # pixels on each side before the crop; a mirror image without the edge
     flip: bool = True  # horizontally, with probability one half
-    alternate: bool = False  # instead: half of the images in one epoch, the other half in the next (the loader knows)
+    alternate: bool = False  # instead: half of the images in one epoch, the others in the next (by the loader)
     cutout: int = 8  # side of the square in pixels; 0 for none
 
     def __post_init__(self):
         if self.padding < 0 or self.cutout < 0:
             raise ValueError(f"padding={self.padding}, cutout={self.cutout}: pixels cannot be negative")
 
-    def draw(self, count: int, size: int, generator: torch.Generator) -> Draws:
-        """Random numbers for `count` square images of side `size`."""
+    def draw(self, count: int, size: int | tuple[int, int], generator: torch.Generator) -> Draws:
+        """Random numbers for `count` images of `size` (height, width) in pixels, or of this side if square."""
+        height, width = (size, size) if isinstance(size, int) else size
+        self._check_fits(height, width)
+
         def integers(low, high):
             return torch.randint(low, high, (count,), generator=generator, device=generator.device)
 
-        if self.cutout > size or self.padding >= size:
-            raise ValueError(f"cutout={self.cutout}, padding={self.padding}: too large for {size}-pixel images")
-        shift_y, shift_x = (integers(-self.padding, self.padding + 1) for _ in range(2))
+        # Recorded runs rest on this order of the draws.
+        shift_y = integers(-self.padding, self.padding + 1)
+        shift_x = integers(-self.padding, self.padding + 1)
         flip = integers(0, 2).bool() if self.flip else torch.zeros_like(shift_y, dtype=torch.bool)
-        return Draws(shift_y, shift_x, flip, *(integers(0, size - self.cutout + 1) for _ in range(2)))
+        hole_y = integers(0, height - self.cutout + 1)
+        hole_x = integers(0, width - self.cutout + 1)
+        return Draws(shift_y, shift_x, flip, hole_y, hole_x)
+
+    def _check_fits(self, height: int, width: int) -> None:
+        shorter = min(height, width)
+        if self.cutout > shorter or self.padding >= shorter:  # a mirror image lacks the edge
+            raise ValueError(f"cutout={self.cutout}, padding={self.padding}: too large for images of {height} "
+                             f"× {width} pixels; choose a cutout up to {shorter} and a padding below it")
 
     def apply(self, images: Tensor, draws: Draws, fill: Tensor) -> Tensor:
-        """Transform uint8 (N, 3, S, S) as `draws` says; holes get `fill` (3,), on the scale 0–255."""
-        count, channels, size, _ = images.shape
-        pixel, last = torch.arange(size, device=images.device), size - 1
-        rows, columns = (last - (last - (pixel + shift[:, None]).abs()).abs()  # mirror-wise: −1 → 1, size → size − 2
-                         for shift in (draws.shift_y, draws.shift_x))  # (N, S): which ones the output shows
-        columns = torch.where(draws.flip[:, None], columns.flip(1), columns)
-        index = (rows[:, :, None] * size + columns[:, None, :]).view(count, -1, 1).expand(-1, -1, channels)
-        flat = images.permute(0, 2, 3, 1).reshape(count, -1, channels)
-        out = flat.gather(1, index).view(count, size, size, channels).permute(0, 3, 1, 2)
+        """Transform uint8 (N, C, H, W) as `draws` says; holes get `fill` (C,), on the scale 0–255."""
+        height, width = images.shape[2:]
+        source_rows = mirrored_range(draws.shift_y, height)
+        source_columns = mirrored_range(draws.shift_x, width)
+        source_columns = torch.where(draws.flip[:, None], source_columns.flip(1), source_columns)
+        out = pick_pixels(images, source_rows, source_columns)
         if self.cutout:
-            rows, columns = ((pixel >= start[:, None]) & (pixel < start[:, None] + self.cutout)
-                             for start in (draws.hole_y, draws.hole_x))  # (N, S): which of them the hole covers
-            hole = rows[:, None, :, None] & columns[:, None, None, :]
-            out = torch.where(hole, fill.round().to(out.dtype).view(1, -1, 1, 1), out)
+            out = self._cut_out(out, draws, fill)
         return out
 
-    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor, flip: Tensor | None = None) -> Tensor:
+    def _cut_out(self, images: Tensor, draws: Draws, fill: Tensor) -> Tensor:
+        """The images with the hole that `draws` gives each of them."""
+        height, width = images.shape[2:]
+        hole_rows = within(draws.hole_y, self.cutout, height)
+        hole_columns = within(draws.hole_x, self.cutout, width)
+        hole = hole_rows[:, None, :, None] & hole_columns[:, None, None, :]
+        color = fill.round().to(images.dtype).view(1, -1, 1, 1)
+        return torch.where(hole, color, images)
+
+    def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor,
+                 flip: Tensor | None = None) -> Tensor:
         """Draw and apply; `flip` (N,), if given, says which images are flipped."""
-        draws = self.draw(len(images), images.shape[-1], generator)
-        return self.apply(images, draws if flip is None else draws._replace(flip=flip), fill)
+        height, width = images.shape[2:]
+        draws = self.draw(len(images), (height, width), generator)
+        if flip is not None:
+            draws = draws._replace(flip=flip)
+        return self.apply(images, draws, fill)
+
+
+def mirrored_range(shift: Tensor, length: int) -> Tensor:
+    """(N, `length`): shift, shift + 1, …, mirrored at both ends: −1 → 1 and `length` → `length` − 2."""
+    last = length - 1
+    position = torch.arange(length, device=shift.device) + shift[:, None]
+    from_the_end = last - position.abs()  # negative beyond the end
+    return last - from_the_end.abs()
+
+
+def within(start: Tensor, extent: int, length: int) -> Tensor:
+    """Bool (N, `length`): which of the positions lie in the `extent` ones from `start` (N,) on."""
+    position = torch.arange(length, device=start.device)
+    return (position >= start[:, None]) & (position < start[:, None] + extent)
+
+
+def pick_pixels(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Images (N, C, H, W) that show at (y, x), in image i, its pixel at (`rows`[i, y], `columns`[i, x])."""
+    count, channels, height, width = images.shape
+    place = rows[:, :, None] * width + columns[:, None, :]  # in an image whose pixels stand in one line
+    pixels = images.permute(0, 2, 3, 1).reshape(count, height * width, channels)
+    picked = pixels.gather(1, place.view(count, -1, 1).expand(-1, -1, channels))
+    return picked.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
 class TransformAugment:
-    """A `BatchAugment`, then transforms of ``torchvision.transforms.v2``, which draw random numbers once a call."""
+    """A `BatchAugment`, then transforms of ``torchvision.transforms.v2``, which draw once per call."""
 
     transforms: str  # see V2_TRANSFORMS
     first: BatchAugment = BatchAugment(cutout=0)
-    group: int = 8  # images a call, all turned by the same angle: fewer mean more variety, and slower
+    group: int = 8  # images per call, all turned by the same angle: fewer mean more variety, and slower
 
     def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
-        """Transform uint8 (N, 3, S, S); all random numbers come from `generator`."""
+        """Transform uint8 (N, 3, H, W); all random numbers come from `generator`."""
         from torchvision.transforms import v2
 
         images = self.first(images, generator, fill)
@@ -90,10 +132,23 @@ class TransformAugment:
 @contextlib.contextmanager
 def seeded_by(generator: torch.Generator):
     """Context in which torch's global generator, which torchvision draws from, continues from `generator`."""
-    seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
-    with torch.random.fork_rng(devices=[generator.device] if generator.device.type == "cuda" else []):
+    bound = 2**31 - 1 if generator.device.type == "mps" else 2**62  # MPS draws int32 whatever it is asked for
+    seed = torch.randint(bound, (), generator=generator, device=generator.device).item()
+    with restored_generators(generator.device):
         torch.manual_seed(seed)
         yield
+
+
+def restored_generators(device: torch.device):
+    """Context that puts torch's global generators back: the CPU's and that of `device`.
+
+    ``torch.manual_seed`` reseeds Apple's GPU wherever there is one, even if `device` is the CPU.
+    """
+    if device.type == "cuda":
+        return torch.random.fork_rng(devices=[device], device_type="cuda")
+    if device.type == "mps" or torch.backends.mps.is_available():
+        return torch.random.fork_rng(devices=["mps"], device_type="mps")
+    return torch.random.fork_rng(devices=[])
 
 
 V2_TRANSFORMS = {  # name → transforms of torchvision.transforms.v2 in their order, with their options
@@ -118,5 +173,6 @@ BATCH_AUGMENTS = {
     "crop_alternating_flip_cutout": BatchAugment(alternate=True, cutout=12),
     **{f"crop_flip_{name}": TransformAugment(name)
        for name in ("erasing", "jitter", "rotation", "perspective", "randaugment")},
-    "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing", BatchAugment(padding=0, cutout=0)),
+    "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing",
+                                                    BatchAugment(padding=0, cutout=0)),
 }

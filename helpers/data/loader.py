@@ -50,12 +50,14 @@ class MemoryLoader:
     def __post_init__(self):
         if self.batch_size < 1 or len(self.data) < 1:
             raise ValueError(f"batch_size={self.batch_size} for {len(self.data)} images: both must be at least 1")
-        self._layout = memory_format(self, self.data.images.device)
+        device = self.data.images.device
+        self._layout = memory_format(self, device)
         self._images = self.data.images.contiguous(memory_format=self._layout)
-        mean, std = (s.to(self._images.device, torch.float32).view(3, 1, 1) * 255 for s in self.statistics)
-        self._mean, self._scale = mean, 1 / std
-        coins = torch.Generator(self._images.device).manual_seed(self.seed)
-        self._flips = torch.rand(len(self.data), generator=coins, device=coins.device) < 0.5
+        mean, std = self.statistics
+        self._mean = _per_channel(mean, device) * 255
+        self._scale = 1 / (_per_channel(_without_zeros(std), device) * 255)
+        coins = torch.Generator(device).manual_seed(self.seed)
+        self._flips = torch.rand(len(self.data), generator=coins, device=device) < 0.5  # in even epochs
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -63,32 +65,64 @@ class MemoryLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random numbers and image size of this epoch; `fit` calls it, as for torch's samplers."""
-        sizes = [size for first, size in self.image_sizes if first <= epoch]
-        self.epoch, self.image_size = epoch, sizes[-1] if sizes else self._images.shape[-1]  # side length in pixels
+        self.epoch = epoch
+        self.image_size = self._images.shape[-1]  # side length in pixels
+        for first_epoch, size in self.image_sizes:
+            if first_epoch <= epoch:
+                self.image_size = size
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        device, count = self._images.device, len(self.data)
+        device = self._images.device
         generator = torch.Generator(device).manual_seed(self.seed * 100_003 + self.epoch)
-        order = (torch.randperm(count, generator=generator, device=device) if self.shuffle else
-                 torch.arange(count, device=device))
+        order = self._draw_order(generator)
         for rows in order.tensor_split(len(self)):
-            images, labels = self._prepare(rows, generator), self.data.labels[rows]
+            images = self._augment(rows, generator)
+            images = self._normalize(images)
+            images = self._resize(images)
+            labels = self.data.labels[rows]
             if self.mix is not None:
                 images, labels = self.mix(images, labels, generator)
             mine = distributed.share(len(labels), self.part)
             yield images[mine], labels[mine]
 
-    def _prepare(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Rows of the data → augmented, normalized, resized float32 batch."""
+    def _draw_order(self, generator: torch.Generator) -> Tensor:
+        """The rows of the data in the order of this epoch."""
+        count = len(self.data)
+        if self.shuffle:
+            return torch.randperm(count, generator=generator, device=generator.device)
+        return torch.arange(count, device=generator.device)
+
+    def _augment(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """The images of `rows`, uint8 (n, 3, H, W), changed at random."""
         images = self._images[rows]
-        if self.augment is not None:
-            alternate = getattr(self.augment, "alternate", False)
-            flip = {"flip": self._flips[rows] ^ bool(self.epoch % 2)} if alternate else {}
-            images = self.augment(images, generator, fill=self._mean.flatten(), **flip)
-        images = (images.float() - self._mean) * self._scale
+        if self.augment is None:
+            return images
+        fill = self._mean.flatten()
+        if getattr(self.augment, "alternate", False):
+            odd_epoch = bool(self.epoch % 2)
+            flip = self._flips[rows] ^ odd_epoch
+            return self.augment(images, generator, fill=fill, flip=flip)
+        return self.augment(images, generator, fill=fill)
+
+    def _normalize(self, images: Tensor) -> Tensor:
+        """float32 of mean 0 and standard deviation 1, per channel, over the training images."""
+        return (images.float() - self._mean) * self._scale
+
+    def _resize(self, images: Tensor) -> Tensor:
+        """Images of this epoch's size, in the loader's layout."""
         if self.image_size != images.shape[-1]:
             images = F.interpolate(images, size=self.image_size, mode="bilinear", antialias=True)
         return images.contiguous(memory_format=self._layout)
+
+
+def _per_channel(values: Tensor, device: torch.device) -> Tensor:
+    """Values (3,) as float32 (3, 1, 1), to be combined with images (N, 3, H, W)."""
+    return values.to(device, torch.float32).view(3, 1, 1)
+
+
+def _without_zeros(std: Tensor) -> Tensor:
+    """1 for the deviation 0 of a channel that never changes: normalized, it is 0 everywhere, and not 0 / 0."""
+    return torch.where(std == 0, torch.ones_like(std), std)
 
 
 class Loaders(NamedTuple):
@@ -101,10 +135,17 @@ class Loaders(NamedTuple):
 def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.device) -> Loaders:
     """Loaders for a `TrainConfig`: shuffled, augmented `train`; plain `val`; statistics of `train` for both."""
     statistics = channel_statistics(train.images)
-    batches = MemoryLoader(
-        train.to(device), config.batch_size, statistics=statistics, shuffle=True, seed=config.seed,
-        augment=look_up(BATCH_AUGMENTS, config.augment, "augment"), image_sizes=config.image_sizes,
-        mix=make_mix(config, train.num_classes), part=config.micro_batch_size,
+    train_batches = MemoryLoader(
+        train.to(device),
+        config.batch_size,
+        statistics=statistics,
+        augment=look_up(BATCH_AUGMENTS, config.augment, "augment"),
+        shuffle=True,
+        seed=config.seed,
+        image_sizes=config.image_sizes,
+        mix=make_mix(config, train.num_classes),
+        part=config.micro_batch_size,
         channels_last=config.channels_last)
-    val_batches = None if val is None else MemoryLoader(val.to(device), 1000, statistics=statistics)
-    return Loaders(batches, val_batches)
+    if val is None:
+        return Loaders(train_batches, None)
+    return Loaders(train_batches, MemoryLoader(val.to(device), 1000, statistics=statistics))

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from helpers.data.image_set import ImageSet
+from helpers.env import look_up
 
+STREAMS = {"train": 0, "test": 1}  # split → stream of random numbers
 BLOCK = 500  # stand-in images drawn at a time: 50,000 at once would take 4 GB
 
 
@@ -14,10 +16,11 @@ def make_stand_in(split: str, count: int, seed: int = 0) -> ImageSet:
     """``shapes10``: ten classes of generated 32 × 32 color images, for when there are no real ones.
 
     A textured shape, the class, of random place, size and color on clutter, so that crop, flip and cutout help.
+    `split` is ``"train"`` or ``"test"``, which have no image in common.
     """
     if count < 1:
         raise ValueError(f"count={count}: need at least one image")
-    rng = np.random.default_rng([seed, {"train": 0, "test": 1}[split]])
+    rng = np.random.default_rng([seed, look_up(STREAMS, split, "split")])
     labels = rng.permutation(np.arange(count) % len(SHAPES))
     traits = _draw_traits(count, rng)
     images = np.empty((count, 3, 32, 32), np.uint8)
