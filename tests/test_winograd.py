@@ -51,6 +51,17 @@ def test_rounding_in_bf16(size):
         assert 0.001 < (mine - theirs).norm() / theirs.norm() < 0.06
 
 
+def test_gradients_of_many_pieces_add_up_in_the_weights_precision():
+    """Rounded to bf16 one by one, but added in float32: in bf16 a sum of 200 would lose its small summands."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(200, 5, 5, 8).bfloat16(), torch.randn(8, 8, 3, 3)
+    exact = with_gradients(direct, x.double(), weight.bfloat16().double())[2]
+    few = with_gradients(lambda *given: convolve(*given, piece=800), x, weight)[2]
+    many = with_gradients(lambda *given: convolve(*given, piece=1), x, weight)[2]
+    error_of_few, error_of_many = ((gradient - exact).norm() / exact.norm() for gradient in (few, many))
+    assert error_of_many < 1.5 * error_of_few
+
+
 def test_the_layer_is_an_ordinary_one_in_evaluation_and_for_other_maps():
     torch.manual_seed(0)
     layer, plain = (kind(8, 8, 3, padding=1, bias=False) for kind in (WinogradConv2d, nn.Conv2d))
