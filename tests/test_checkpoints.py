@@ -179,6 +179,31 @@ def test_random_numbers_go_on_where_they_were(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(expected, again, strict=True))
 
 
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Generators of two GPUs, as far as torch.cuda tells of them."""
+    states = [torch.tensor([1], dtype=torch.uint8), torch.tensor([2], dtype=torch.uint8)]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(states))
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: [state.clone() for state in states])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", lambda new: states.__setitem__(slice(None), new))
+    return states
+
+
+def test_the_random_numbers_of_every_gpu_go_on_too(tmp_path, two_gpus):
+    path = save_checkpoint(tmp_path / "rng.pt", {"rng": rng_state()})
+    two_gpus[:] = [torch.tensor([8], dtype=torch.uint8), torch.tensor([9], dtype=torch.uint8)]
+    restore_rng_state(load_checkpoint(path)["rng"])
+    assert [state.item() for state in two_gpus] == [1, 2]
+
+
+def test_those_of_another_number_of_gpus_are_left_alone(two_gpus):
+    state = rng_state()
+    two_gpus[:] = [torch.tensor([8], dtype=torch.uint8)]
+    restore_rng_state(state)
+    assert [state.item() for state in two_gpus] == [8]
+
+
 @pytest.mark.parametrize("store", [CheckpointFile, RunFolder])
 def test_a_wrapped_network_is_saved_under_plain_names(tmp_path, store):
     """So that any program loads them, whatever the network was wrapped in while it trained."""

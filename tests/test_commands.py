@@ -28,7 +28,7 @@ from helpers.training.checkpoints import load_checkpoint
 from helpers.training.config import TrainConfig
 from helpers.training.fit import evaluate
 from helpers.training.presets import PRESETS
-from helpers.training.range_test import lr_range_test
+from helpers.training.range_test import RangeTest, lr_range_test
 
 ROOT = Path(__file__).parent.parent
 TINY = ["--train-images", "100", "--batch-size", "32", "--micro-batch-size", "32", "--image-sizes", "0:8",
@@ -199,7 +199,7 @@ def test_other_data_are_not_mixed_into_a_run(trained, runs, monkeypatch, capsys)
     assert main(["train", "--experiment", "mine", "--num-epochs", "3", *NET, "--resume"]) == 2
     assert "data: 'shapes10' there, 'cifar10' here" in capsys.readouterr().err
     assert main(["evaluate", "--experiment", "mine"]) == 2
-    assert re.search(r"knows the classes \('disk', .* not those of CIFAR-10", capsys.readouterr().err)
+    assert re.search(r"knows the classes \('disk', .* not those of .*(CIFAR-|cifar)10", capsys.readouterr().err)
 
 
 def test_images_too_small_for_the_network_are_bad_input(runs, capsys):
@@ -343,6 +343,7 @@ def test_bad_input_is_one_line_and_code_2(runs, capsys, words, named):
     assert main(words) == 2
     said = capsys.readouterr()
     assert said.err.startswith("error: ") and said.err.count("\n") == 1 and re.search(named, said.err)
+    assert "Errno" not in said.err
 
 
 @pytest.mark.parametrize("words", [["evaluate"], ["predict", "x.pkl"], ["lr-range-test"], ["reference"], ["bench"]],
@@ -353,10 +354,55 @@ def test_what_would_run_once_per_process_refuses_torchrun(runs, monkeypatch, cap
     assert re.search(f"^error: {words[0]} runs in one process.*without torchrun", capsys.readouterr().err)
 
 
+def test_a_batch_that_leaves_a_process_idle_is_bad_input(runs, monkeypatch, capsys):
+    monkeypatch.setattr(commands.distributed, "world_size", lambda: 3)
+    assert main(["train", "--num-epochs", "1", *NET, "--batch-size", "64"]) == 2
+    assert "error: batch_size=64 is less than 3 processes" in capsys.readouterr().err
+    assert not runs.exists()
+
+
 def test_a_resumed_run_needs_no_options(trained, runs, capsys):
     shutil.copytree(trained, runs)
     assert main(["train", "--experiment", "mine", "--resume"]) == 0
     assert "continuing" in capsys.readouterr().out
+
+
+def test_a_resumed_run_keeps_its_options_and_takes_those_that_change_no_result(trained, runs, capsys):
+    shutil.copytree(trained, runs)
+    assert main(["train", "--experiment", "mine", "--resume", "--no-keep-memory"]) == 0
+    assert main(["train", "--experiment", "mine", "--resume", "--max-lr", "0.1", "--no-keep-memory"]) == 2
+    assert re.search(r"configuration \(max_lr: 0.4 there, 0.1 here\)", capsys.readouterr().err)
+    assert main(["train", "--experiment", "mine", "--resume", "--preset", "s10", "--num-epochs", "3", *NET]) == 2
+    assert "optimizer: 'sgd' there, 'adam' here" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_costs_one_line(trained, runs):
+    shutil.copytree(trained, runs)
+    last = only(runs, "mine/*/checkpoints/last.pt")
+    last.write_bytes(last.read_bytes()[:200])
+    done = subprocess.run([sys.executable, "-m", "helpers", "evaluate", "--experiment", "mine", "--which", "newest"],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "epoch_003" in done.stdout
+    assert re.fullmatch(r"warning: passed over: .*last.pt: not a checkpoint that can be read .*\n", done.stderr)
+
+
+@pytest.mark.parametrize("found", [{}, {"steepest": 0.02}], ids=["none", "one"])
+def test_lr_range_test_says_why_a_rule_is_missing(runs, monkeypatch, capsys, found):
+    result = RangeTest([0.1, 1.0], [2.0, 1.0], found, "the curve is odd: raise max_lr")
+    monkeypatch.setattr(commands, "lr_range_test", lambda *given, **options: result)
+    assert main(["lr-range-test", *NET]) == (0 if found else 2)
+    said = capsys.readouterr()
+    if found:
+        assert said.out.split("\n")[:2] == ["steepest       0.02", "no more than that: the curve is odd: raise max_lr"]
+    else:
+        assert said.out == ""
+        assert said.err == "error: this curve suggests no learning rate: the curve is odd: raise max_lr\n"
+
+
+def test_a_cycle_of_one_step_is_bad_input(runs, capsys):
+    assert main(["train", "--num-epochs", "1", *NET, "--batch-size", "128"]) == 2
+    assert re.search("one_cycle.*more than one step.*lower batch_size", capsys.readouterr().err)
+    assert main(["train", "--num-epochs", "1", *NET, "--batch-size", "128", "--scheduler", "constant"]) == 0
 
 
 def test_a_reader_that_has_enough_is_no_error():
@@ -372,7 +418,7 @@ def test_no_command_hides_a_function_of_the_library():
 def test_a_place_that_cannot_be_written_to_is_bad_input(runs, capsys):
     runs.write_text("a file where the folder should be")
     assert main(["train", "--num-epochs", "1", *NET]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+    assert re.fullmatch(r"error: Not a directory \(set CIFAR_RUNS to .*runs.*\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("words, named", [

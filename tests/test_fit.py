@@ -464,6 +464,24 @@ def test_odd_data_is_refused_in_words():
         evaluate(small_net(), [])
 
 
+def test_labels_without_an_output_are_named():
+    odd = [(torch.randn(4, 3, 8, 8), torch.tensor([0, 3, 12, 1]))]
+    config = replace(CONFIG, num_epochs=1, scheduler="constant")
+    with pytest.raises(ValueError, match="labels from 0 to 12.*num_classes=13 or more"):
+        fit(small_net(), (odd, None), config, device=CPU, progress=False)
+    with pytest.raises(ValueError, match="labels from 0 to 12.*num_classes=13 or more"):
+        evaluate(small_net(), odd)
+
+
+def test_a_cycle_of_one_step_is_refused():
+    one = [(torch.randn(4, 3, 8, 8), torch.tensor([0, 3, 2, 1]))]
+    config = replace(CONFIG, num_epochs=1, scheduler="one_cycle")
+    with pytest.raises(ValueError, match="more than one step.*raise num_epochs, lower batch_size.*'constant'"):
+        fit(small_net(), (one, None), config, device=CPU, progress=False)
+    seen = fit(small_net(), (one, None), replace(config, num_epochs=2), device=CPU, progress=False)
+    assert len(seen.epochs) == 2
+
+
 def test_ctrl_c_in_the_last_save_names_no_epoch_beyond_the_last():
     class Store:
         saved = 0

@@ -151,6 +151,122 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path, quiet):
     assert len(readable(run.folder)["last.pt"]["history"]) == 2
 
 
+def other_process_may_lock(folder):
+    """What another process meets that wants the folder, asked of the system itself."""
+    fcntl = pytest.importorskip("fcntl")
+    code = f"import fcntl, sys; fcntl.flock(open(sys.argv[1], 'a'), {fcntl.LOCK_EX | fcntl.LOCK_NB})"
+    done = subprocess.run([sys.executable, "-S", "-c", code, str(folder / ".lock")], capture_output=True, text=True)
+    assert done.returncode == 0 or "BlockingIOError" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+class Watched:
+    """Batches that ask at the beginning of each epoch whether another process may lock the folder, then may raise."""
+
+    def __init__(self, batches, folder, last):
+        self.batches, self.folder, self.last, self.seen = batches, folder, last, []
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        self.seen.append(other_process_may_lock(self.folder))
+        if len(self.seen) == 2 and self.last:
+            raise self.last
+        return iter(self.batches)
+
+
+@pytest.mark.parametrize("last", [None, KeyboardInterrupt(), ZeroDivisionError()], ids=["done", "ctrl-c", "error"])
+def test_a_folder_is_free_again_when_fit_ends_and_taken_again_when_it_goes_on(tmp_path, quiet, last):
+    run, config = RunFolder(tmp_path / "run", about=ABOUT), replace(CONFIG, num_epochs=2)
+    batches = Watched(make_loaders(DATA, None, config, CPU).train, run.folder, last)
+
+    def go(resume):
+        return fit(tiny(), (batches, None), config, device=CPU, progress=False, checkpoint=run, resume=resume)
+
+    if isinstance(last, ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):
+            go(resume=False)
+    else:
+        assert bool(go(resume=False).stopped) == bool(last)
+    assert batches.seen == [False, False] and other_process_may_lock(run.folder)
+    go(resume=bool(last))
+    assert batches.seen[2:] == ([False] if last else [False, False]) and other_process_may_lock(run.folder)
+
+
+def test_fit_refuses_a_folder_in_use_before_it_trains(tmp_path, quiet):
+    pytest.importorskip("fcntl")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    code = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, 2); print('held', flush=True); " \
+           "sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-S", "-c", code, str(folder / ".lock")], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    batches = Watched(make_loaders(DATA, None, CONFIG, CPU).train, folder, None)
+    with pytest.raises(RuntimeError, match=f"{folder} is in use by another process"):
+        fit(tiny(), (batches, None), CONFIG, device=CPU, progress=False, checkpoint=RunFolder(folder))
+    assert batches.seen == []
+    other.communicate("")
+
+
+def test_a_release_is_of_the_own_claim_only_and_reaches_forked_workers(tmp_path, quiet):
+    one, two = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    one.save(state([0.1]))
+    two.claim()
+    one.release()
+    assert not other_process_may_lock(one.folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside torch's threads: this one only waits
+        worker = subprocess_that_inherits()
+    two.release()
+    assert other_process_may_lock(one.folder)
+    worker()
+    one.save(state([0.1, 0.2]))
+    assert not other_process_may_lock(one.folder)
+    one.release()
+
+
+def subprocess_that_inherits():
+    """Fork a process that holds the same open files until the returned function is called."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(write)
+        os.read(read, 1)
+        os._exit(0)
+    os.close(read)
+
+    def end():
+        os.close(write)
+        os.waitpid(child, 0)
+
+    return end
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "a\\b", "..", ".", "", " "])
+def test_no_folder_is_made_outside_the_experiment_s_own_place(tmp_path, name):
+    with pytest.raises(ValueError, match="cannot name a folder in runs/: give a plain name"):
+        new_folder(name, tmp_path / "runs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_system_says_where_and_what_to_do(tmp_path, quiet, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError, match="set CIFAR_RUNS to a folder that you may write to.*file/exp"):
+        new_folder("exp", tmp_path / "file")
+    with pytest.raises(OSError, match="set CIFAR_RUNS to a folder that you may write to.*file/run"):
+        RunFolder(tmp_path / "file" / "run").claim()
+
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")  # as write() raises it, without a path
+
+    monkeypatch.setattr(run_folder, "write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device \(make room .* resume .*run") as told:
+        RunFolder(tmp_path / "run").save(state([0.1]))
+    assert told.value.errno == errno.ENOSPC
+
+
 def test_a_file_system_without_locks_costs_a_warning(tmp_path, quiet, monkeypatch):
     def unknown(file):
         raise OSError(errno.ENOLCK, "No locks available")

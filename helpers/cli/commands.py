@@ -42,6 +42,13 @@ def read_config(arguments) -> TrainConfig:
     return replace(get_preset(arguments.preset or "best"), **given_fields(arguments))
 
 
+def resumed_config(path: Path, arguments) -> TrainConfig:
+    """What a run is continued with: its own configuration, unless a preset is given, with the options given."""
+    if arguments.preset:
+        return read_config(arguments)
+    return replace(stored_config(path), **given_fields(arguments))
+
+
 def stored_config(path: Path) -> TrainConfig:
     """The configuration that a run's checkpoint was written with."""
     config = load_checkpoint(path).get("config")
@@ -78,8 +85,7 @@ def train_command(arguments) -> None:
     found = None
     if start is not None:
         found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
-        if not arguments.preset and not given_fields(arguments):
-            config = stored_config(found)
+        config = resumed_config(found, arguments)
     distributed.check_batch(config)
     images, val = load_data(config, everything=arguments.all)
     mean, std = channel_statistics(images.images)
@@ -149,7 +155,11 @@ def lr_range_test_command(arguments) -> None:
     model = make_model(config.model, num_classes=images.num_classes).to(device)
     batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
     result = lr_range_test(model, batches, config, num_steps=arguments.steps)
+    if not result.suggestions:
+        raise ValueError(f"this curve suggests no learning rate: {result.reason}")
     print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
+    if result.reason:
+        print(f"no more than that: {result.reason}")
 
 
 def bench_command(arguments) -> None:

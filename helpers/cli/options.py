@@ -6,8 +6,11 @@
 """
 
 import argparse
+import contextlib
 import os
+import re
 import sys
+import warnings
 from dataclasses import fields
 
 from helpers import distributed
@@ -106,12 +109,29 @@ def check_processes(command: str) -> None:
                          f"`python -m helpers {command}`, without torchrun")
 
 
+@contextlib.contextmanager
+def one_line_warnings():
+    """Context in which a warning is one line, without the source that it comes from."""
+    usual = warnings.formatwarning
+    warnings.formatwarning = lambda message, *details: f"warning: {' '.join(str(message).split())}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
+def describe_error(error: Exception) -> str:
+    """An error in one line, without the number that the system gives it."""
+    return re.sub(r"^\[(Errno|WinError) \d+\] ", "", " ".join(str(error).split()))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0, 1 after a diverged training, 2 for bad input, 130 after Ctrl-C."""
     arguments = make_parser().parse_args(argv)
     try:
         check_processes(arguments.command)
-        arguments.run(arguments)
+        with one_line_warnings():
+            arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
@@ -119,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"diverged: {error}", file=sys.stderr)
         return 1
     except (ValueError, OSError, RuntimeError) as error:  # torch's own errors: shapes that do not fit, no memory left
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {describe_error(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stopped:
         print(f"stopped: {stopped}", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""One process for each run folder: a second one is refused, and the claim ends with the process that holds it."""
+"""One process for each run folder: a second one is refused until the first gives its claim up, or ends."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import warnings
@@ -17,9 +18,10 @@ class RunInUseError(RuntimeError):
 
 
 class _Claim:
-    """An open and locked file; the lock ends when it is closed, at the latest with the process."""
+    """An open and locked file; the lock ends with this object, at the latest with the process."""
 
     def __init__(self, path: Path):
+        self.process = os.getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = open(path, "a+", encoding="utf-8")
         try:
@@ -34,8 +36,13 @@ class _Claim:
                                     "ends, or begin a run of your own, without --resume") from None
 
     def __del__(self):
-        if hasattr(self, "file"):
-            self.file.close()
+        if not hasattr(self, "file"):
+            return
+        if os.getpid() == self.process and not self.file.closed:
+            # Closing is not enough: a worker that was forked in the meantime holds the same lock.
+            with contextlib.suppress(OSError):
+                unlock_file(self.file)
+        self.file.close()
 
 
 def lock_file(file) -> None:
@@ -49,6 +56,19 @@ def lock_file(file) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         return
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def unlock_file(file) -> None:
+    """Take back what `lock_file` did, in every process that shares the open file."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        return
+    fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def claim_folder(folder: Path) -> _Claim:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -19,6 +20,23 @@ from helpers.training.checkpoints import interrupts_held, plain_names, save_chec
 
 NAME = re.compile(r"epoch_(\d+)_val_([01]\.\d+)\.pt")
 
+MAKE_ROOM = "make room on this disk, then resume the run from its last epoch"
+OTHER_PLACE = "set CIFAR_RUNS to a folder that you may write to"
+WAYS_OUT = {errno.ENOSPC: MAKE_ROOM, errno.EDQUOT: MAKE_ROOM, errno.EACCES: OTHER_PLACE, errno.EPERM: OTHER_PLACE,
+            errno.EROFS: OTHER_PLACE, errno.ENOTDIR: OTHER_PLACE, errno.ENOENT: OTHER_PLACE}
+
+
+@contextlib.contextmanager
+def way_out_named(folder: Path):
+    """Context in which an `OSError` says where it happened, and what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in WAYS_OUT:
+            raise
+        what = f"{error.strerror} ({WAYS_OUT[error.errno]})"
+        raise OSError(error.errno, what, str(error.filename or folder)) from error
+
 
 def check_experiment(name: str) -> None:
     """Refuse a name that is no name of a folder inside ``runs/``."""
@@ -33,7 +51,8 @@ def new_folder(experiment: str, root: Path | None = None) -> Path:
     for name in (stamp, *(f"{stamp}-{number:02d}" for number in range(2, 100))):
         with contextlib.suppress(FileExistsError):  # made at once: another run may begin in the same second
             if distributed.rank() == 0:
-                (parent / name).mkdir(parents=True)
+                with way_out_named(parent):
+                    (parent / name).mkdir(parents=True)
             return parent / name
     raise FileExistsError(f"{parent} has a hundred runs of this second")
 
@@ -44,6 +63,7 @@ class RunFolder:
     ``checkpoints/last.pt`` is always there; beside it the `keep` best by validation accuracy, each named
     ``epoch_012_val_0.9312.pt``. `about`, what `load_model` needs besides the configuration, is stored in each.
     `origin` is the checkpoint to continue from when this folder has none of its own (Kaggle's input is read-only).
+    From the first save to `release`, which `fit` calls at its end, no other process may write here.
     """
 
     def __init__(self, folder: Path, *, keep: int = 5, about: dict | None = None, origin: Path | None = None):
@@ -58,7 +78,12 @@ class RunFolder:
     def claim(self) -> None:
         """Keep every other process out of this folder from now on; `RunInUseError` if one is in it."""
         if self._claim is None:
-            self._claim = claim_folder(self.folder)
+            with way_out_named(self.folder):
+                self._claim = claim_folder(self.folder)
+
+    def release(self) -> None:
+        """Let other processes into this folder again; the next `claim` or `save` keeps them out anew."""
+        self._claim = None
 
     @classmethod
     def continuing(cls, checkpoint: Path, experiment: str, **options) -> RunFolder:
@@ -89,7 +114,7 @@ class RunFolder:
         Ctrl-C waits until all of it is written.
         """
         self.claim()
-        with interrupts_held():
+        with interrupts_held(), way_out_named(self.folder):
             self._save(to_plain_data(state | {"about": self.about}))
 
     def _save(self, state: dict) -> None:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -183,6 +184,30 @@ def load_weights(model: nn.Module, weights: dict, path: str | Path) -> None:
 
 def _shape(tensor) -> tuple:
     return tuple(getattr(tensor, "shape", ()))
+
+
+@runtime_checkable
+class Claimable(Protocol):
+    """What `fit` saves to, if only one process at a time may write there."""
+
+    def claim(self) -> None:
+        """Keep every other process out from now on, or raise if one is in."""
+
+    def release(self) -> None:
+        """Let other processes in again."""
+
+
+@contextlib.contextmanager
+def claimed(store):
+    """Keep other processes out of `store` until the block ends, in whatever way; not every store can, or needs to."""
+    if not isinstance(store, Claimable):
+        yield
+        return
+    try:
+        store.claim()
+        yield
+    finally:
+        store.release()
 
 
 class CheckpointFile:

@@ -74,6 +74,7 @@ class TrainConfig:
 
     def __post_init__(self):
         for one in fields(self):
+            object.__setattr__(self, one.name, _plain(getattr(self, one.name)))  # the configuration is frozen
             _refuse_type(one.name, getattr(self, one.name), one.default)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed={self.seed!r} must be from 0 to {LARGEST_SEED}")
@@ -131,6 +132,19 @@ class TrainConfig:
             printer.text("TrainConfig: the reference recipe, but\n  " + "\n  ".join(lines))
 
 
+def _plain(value):
+    """A number or text of NumPy as Python's own: safe loading of a checkpoint knows no others."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enumeration's member the value, where str() gives the name
+    return value
+
+
 def _refuse_type(name: str, value, default) -> None:
     """Raise `ValueError` if a value is not of the kind of its field's default, or not finite."""
     if isinstance(default, bool):
@@ -150,15 +164,15 @@ def _refuse_type(name: str, value, default) -> None:
 
 def _checked_sizes(sizes) -> tuple:
     """``image_sizes`` as a tuple of pairs, or `ValueError`."""
-    pairs = sizes
     try:
-        pairs = tuple(tuple(pair) for pair in sizes)
-        good = all(len(pair) == 2 and pair[0] >= 0 and 1 <= pair[1] <= LARGEST_SIDE for pair in pairs)
+        pairs = tuple(tuple(_plain(number) for number in pair) for pair in sizes)
+        good = all(type(number) is int for pair in pairs for number in pair)
+        good = good and all(len(pair) == 2 and pair[0] >= 0 and 1 <= pair[1] <= LARGEST_SIDE for pair in pairs)
         good = good and list(pairs) == sorted(pairs)
     except TypeError:  # not pairs, or not of numbers
         good = False
     if not good:
-        raise ValueError(f"image_sizes={pairs!r}: give (first_epoch, pixels) pairs in ascending order of epoch, "
+        raise ValueError(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs in ascending order of epoch, "
                          f"of at most {LARGEST_SIDE} pixels")
     return pairs
 

@@ -1,5 +1,6 @@
 """Training: one configuration, one `fit`, one `evaluate`, one `History`."""
 
+import contextlib
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,10 +13,12 @@ from helpers import distributed
 from helpers.env import autocast, get_device, resolve_precision
 from helpers.models.protocols import Prepared
 from helpers.models.trace import evaluating
-from helpers.training.checkpoints import CheckpointFile, load_checkpoint, load_weights, restore_rng_state
+from helpers.training.checkpoints import CheckpointFile, claimed, load_checkpoint, load_weights, restore_rng_state
 from helpers.training.config import TrainConfig
 from helpers.training.engine import Engine
 from helpers.training.schedules import freeze_finished
+
+CHANGE_NO_RESULT = ("keep_memory",)  # fields in which a resumed run may differ from its beginning
 
 
 class DivergedError(RuntimeError):
@@ -41,6 +44,26 @@ class History:
         return self.epochs[-1]
 
 
+@contextlib.contextmanager
+def _labels_checked(labels: torch.Tensor):
+    """Context that says which labels a batch has where the network has no output for one (on the CPU)."""
+    try:
+        yield
+    except IndexError as error:
+        if "out of bounds" not in str(error):
+            raise
+        low, high = int(labels.min()), int(labels.max())
+        raise ValueError(f"a batch has labels from {low} to {high}, and the network has no output for one of them: "
+                         f"number the classes from 0 on, and build it with num_classes={high + 1} or more") from error
+
+
+def _refuse_single_step(engine: Engine) -> None:
+    """Raise `ValueError` for a cycle of one step, which torch takes at the last and smallest of its rates."""
+    if engine.config.scheduler == "one_cycle" and engine.total_steps == 1:
+        raise ValueError("scheduler='one_cycle' needs more than one step, and this run has 1: raise num_epochs, lower "
+                         "batch_size, or take scheduler='constant'")
+
+
 def _train_epoch(engine: Engine, batches, bar) -> dict:
     """One pass, or `DivergedError`; metrics leave the device once, at its end, which waits until its work is done."""
     started = time.perf_counter()
@@ -50,7 +73,8 @@ def _train_epoch(engine: Engine, batches, bar) -> dict:
     engine.model.train()
     for images, labels in batches:
         rates.append(group["lr"])
-        loss, correct = engine.step(images, labels)
+        with _labels_checked(labels):
+            loss, correct = engine.step(images, labels)
         count = torch.tensor(len(images), device=engine.device)
         sums.append(torch.stack([loss * count, correct.float(), count.float()]))
         skipped.append(engine.skipped)
@@ -94,7 +118,8 @@ def evaluate(model: nn.Module, batches, *, device: torch.device | None = None, p
                 logits = model(images).float()
             right = logits.argmax(1) == labels  # topk may order a tie in another way
             top5 = (logits.topk(min(5, logits.shape[1])).indices == labels[:, None]).any(1) | right
-            loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            with _labels_checked(labels):
+                loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
             totals += torch.stack([loss, right.sum(), top5.sum(), torch.tensor(len(labels), device=device)])
     totals = distributed.sum_over_processes(totals)
     if not totals[3]:
@@ -110,7 +135,8 @@ def _resume(engine: Engine, path: Path, config: TrainConfig) -> History:
         raise ValueError(f"{path} holds no run to resume (no {sorted(absent)}); use another checkpoint path")
     theirs = state["config"] | {"total_steps": state["total_steps"]}
     ours = asdict(config) | {"total_steps": engine.total_steps}
-    differing = [f"{k}: {theirs.get(k)!r} there, {v!r} here" for k, v in ours.items() if theirs.get(k) != v]
+    differing = [f"{k}: {theirs.get(k)!r} there, {v!r} here" for k, v in ours.items()
+                 if theirs.get(k) != v and k not in CHANGE_NO_RESULT]
     if differing:
         raise ValueError(f"{path} was written by another configuration ({'; '.join(differing)}); "
                          "use that one, or another checkpoint path")
@@ -140,40 +166,31 @@ def _first_images(batches) -> torch.Tensor:
     return next(iter(batches))[0]
 
 
-def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | None = None, progress: bool = True,
-        checkpoint=None, resume: bool = False) -> History:
-    """Train `model` in place and return what was measured; a NaN or infinite loss raises `DivergedError`.
-
-    `data` is a pair (train, val) of iterables of ``(images, labels)`` that have a length, `make_loaders`' or plain
-    ``DataLoader`` s; `val` may be None. After Ctrl-C the finished epochs are returned, with `stopped` set.
-    The full state goes to `checkpoint`, a path or `RunFolder`, after every epoch; with ``resume=True`` the newest one
-    there is continued: bit for bit on the CPU, unless a plain ``DataLoader`` without workers draws from a generator
-    of its own, as albumentations does, or kernels do not repeat (depthwise in bf16 on some CPUs).
-    """
-    device = device or get_device()
+def _train_and_measure(engine: Engine, data, epoch: int, bar) -> dict:
+    """The row of one epoch, counted from 0: trained, and measured on the validation images if there are any."""
+    config = engine.config
     batches, val_batches = data
-    if not len(batches):
-        raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
-    engine = Engine(model, config, config.num_epochs * len(batches), device)
-    history = History()
-    store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
-    if resume and store and store.newest():
-        history = _resume(engine, store.newest(), config)
-    elif isinstance(model, Prepared):
-        model.prepare(_first_images(batches).to(device))
-    first = len(history.epochs)
-    bar = tqdm(total=engine.total_steps, initial=first * len(batches), unit="step",
-               desc=f"{engine.precision} on {device.type}", disable=not progress or distributed.rank() > 0)
+    _set_epoch(batches, epoch)
+    freeze_finished(engine.optimizer, epoch / config.num_epochs)
+    if distributed.rank():  # a checkpoint holds the random state of the first process only
+        torch.manual_seed(config.seed + 1000 * epoch + distributed.rank())
+    row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar)}
+    if val_batches is not None:
+        _set_epoch(val_batches, epoch)
+        val = evaluate(engine.model, val_batches, device=engine.device, precision=engine.precision)
+        row |= {"val_loss": val["loss"], "val_accuracy": val["accuracy"]}
+    return row
+
+
+def _train(engine: Engine, data, history: History, store, progress: bool) -> None:
+    """Train the epochs that `history` lacks, into it, and save after each; Ctrl-C ends them."""
+    config, first = engine.config, len(history.epochs)
+    bar = tqdm(total=engine.total_steps, initial=first * len(data[0]), unit="step",
+               desc=f"{engine.precision} on {engine.device.type}",
+               disable=not progress or distributed.rank() > 0)
     try:
         for epoch in range(first, config.num_epochs):
-            _set_epoch(batches, epoch)
-            freeze_finished(engine.optimizer, epoch / config.num_epochs)
-            if distributed.rank():  # a checkpoint holds the random state of the first process only
-                torch.manual_seed(config.seed + 1000 * epoch + distributed.rank())
-            row = {"epoch": epoch + 1, **_train_epoch(engine, batches, bar)}
-            if val_batches is not None:
-                val = evaluate(model, val_batches, device=device, precision=engine.precision)
-                row |= {"val_loss": val["loss"], "val_accuracy": val["accuracy"]}
+            row = _train_and_measure(engine, data, epoch, bar)
             history.epochs.append(row)
             bar.set_postfix(_shown(row))
             if store and distributed.rank() == 0:
@@ -185,4 +202,30 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     finally:
         bar.close()
         freeze_finished(engine.optimizer, 0.0)
+
+
+def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | None = None, progress: bool = True,
+        checkpoint=None, resume: bool = False) -> History:
+    """Train `model` in place and return what was measured; a NaN or infinite loss raises `DivergedError`.
+
+    `data` is a pair (train, val) of iterables of ``(images, labels)`` that have a length, `make_loaders`' or plain
+    ``DataLoader`` s; `val` may be None. After Ctrl-C the finished epochs are returned, with `stopped` set.
+    The full state goes to `checkpoint`, a path or `RunFolder`, after every epoch; with ``resume=True`` the newest one
+    there is continued: bit for bit on the CPU, unless a plain ``DataLoader`` without workers draws from a generator
+    of its own, as albumentations does, or kernels do not repeat (depthwise in bf16 on some CPUs).
+    """
+    device = device or get_device()
+    batches, _ = data
+    if not len(batches):
+        raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
+    engine = Engine(model, config, config.num_epochs * len(batches), device)
+    _refuse_single_step(engine)
+    history = History()
+    store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint
+    with claimed(store if distributed.rank() == 0 else None):
+        if resume and store and store.newest():
+            history = _resume(engine, store.newest(), config)
+        elif isinstance(model, Prepared):
+            model.prepare(_first_images(batches).to(device))
+        _train(engine, data, history, store, progress)
     return history
