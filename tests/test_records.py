@@ -12,7 +12,7 @@ from helpers.cli import reference, results
 from helpers.cli.options import main
 from helpers.data.cifar import load_cifar
 from helpers.data.stand_in import make_stand_in
-from helpers.experiments import records, sweep
+from helpers.experiments import records, sweeps
 from helpers.training.config import TrainConfig
 from helpers.training.fit import DivergedError
 
@@ -27,6 +27,10 @@ def test_records_hold_the_form(path):
     assert record["experiment"] == path.stem and record["data"]["real"] is True
     for run in record["runs"]:
         assert {"seed", "changes", "status", "history", "final", "seconds"} <= run.keys()
+        assert not run["status"].startswith("failed")
+        if run["status"].startswith("diverged"):
+            assert run["final"] == {} and run["history"] == []
+            continue
         assert len(run["history"]) == (record["config"] | run["changes"])["num_epochs"]
         assert run["final"].keys() & {"test_accuracy", "val_accuracy"}  # a comparison never opens the test set
         assert all(0 <= value <= 1 for name, value in run["final"].items() if name.endswith("accuracy"))
@@ -150,10 +154,10 @@ def test_unknown_record_lists_the_known():
 
 def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "run_dir", lambda: tmp_path)
-    monkeypatch.setattr(sweep, "run_dir", lambda: tmp_path)
-    monkeypatch.setattr(sweep, "make_model", lambda name, **kw: make_tiny(**kw))
+    monkeypatch.setattr(sweeps, "run_dir", lambda: tmp_path)
+    monkeypatch.setattr(sweeps, "make_model", lambda name, **kw: make_tiny(**kw))
     train, test = make_stand_in("train", 200), make_stand_in("test", 100)
-    run, model, batches = sweep.run_seed(train, test, TINY)
+    run, model, batches = sweeps.run_seed(train, test, TINY)
     logits = predict_logits(model, batches)[0].numpy()
     assert run["status"] == "finished" and logits.shape == (100, 10)
     assert run["final"]["test_accuracy"] == pytest.approx((logits.argmax(1) == test.labels.numpy()).mean())
@@ -162,9 +166,9 @@ def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
 
 
 def test_a_diverged_run_is_recorded_as_such(monkeypatch):
-    monkeypatch.setattr(sweep, "make_model", lambda name, **kw: make_tiny(**kw))
+    monkeypatch.setattr(sweeps, "make_model", lambda name, **kw: make_tiny(**kw))
     wild = replace(TINY, max_lr=1e38, scheduler="constant", num_epochs=3)
-    run, *_ = sweep.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
+    run, *_ = sweeps.run_seed(make_stand_in("train", 200), make_stand_in("test", 50), wild)
     assert run["status"].startswith("diverged") and run["final"] == {}
 
 

@@ -8,11 +8,12 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent.parent
 COLAB = {"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.3", "matplotlib": "3.10.0", "pandas": "2.2.3",
          "albumentations": "2.0.8", "scikit-learn": "1.6.1", "nbclient": "0.10.4", "nbformat": "5.11.1",
-         "torchsummary": "1.5.1", "tqdm": "4.67.3", "tensorboard": "2.20.0"}  # August 2026, Python 3.13
+         "torchsummary": "1.5.1", "tqdm": "4.67.3", "tensorboard": "2.20.0",
+         "joblib": "1.5.3"}  # August 2026, Python 3.13
 KAGGLE = {"torch": "2.10.0", "torchvision": "0.25.0", "numpy": "2.0.2", "matplotlib": "3.10.0", "pandas": "2.2.2",
           "albumentations": "2.0.8", "nbclient": "0.10.4"}  # August 2026, Python 3.12
 ABSENT_THERE = {"torch-lr-finder", "jupyter", "torchsummary", "scikit-learn", "scipy", "nbformat", "tqdm",
-                "tensorboard"}
+                "tensorboard", "joblib"}
 
 
 def read(name):

@@ -1,6 +1,14 @@
-"""How much a measured number can be trusted: intervals."""
+"""How much a measured number can be trusted: intervals, paired differences, and what a record cannot tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
+
+from helpers.experiments.records import plain
+
+ENOUGH = 3  # runs; fewer give no interval worth reading
 
 
 def wilson_interval(successes, count, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
@@ -34,3 +42,139 @@ def _require_possible(successes: np.ndarray, count: np.ndarray) -> None:
         place = np.flatnonzero(~possible)[0]
         raise ValueError(f"{successes.flat[place]:g} successes of {count.flat[place]:g} trials: expected at least one "
                          "trial, and from none to all of them successes")
+
+
+class Interval(NamedTuple):
+    """A mean, and the ends of its 95 % interval; NaN where there are fewer than three values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def mean_interval(values) -> Interval:
+    """Student's 95 % t interval for the mean of values that scatter independently, as over seeds."""
+    values = _finite(values)
+    half = _t_quantile(len(values)) * _spread(values) / np.sqrt(len(values))
+    return Interval(values.mean(), values.mean() - half, values.mean() + half, len(values))
+
+
+def new_run_interval(values) -> Interval:
+    """Where one further run of the same kind will lie, with 95 % confidence: the prediction interval.
+
+    It is √(n + 1) times as wide as the interval of the mean: the new run scatters too.
+    """
+    values = _finite(values)
+    half = _t_quantile(len(values)) * _spread(values) * np.sqrt(1 + 1 / len(values))
+    return Interval(values.mean(), values.mean() - half, values.mean() + half, len(values))
+
+
+def _finite(values) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"values={values!r}: expected at least one finite number in a flat list")
+    return values
+
+
+def _spread(values: np.ndarray) -> float:
+    """The standard deviation of the whole from which these are a sample; NaN for a single one."""
+    return values.std(ddof=1) if len(values) > 1 else np.nan
+
+
+def _t_quantile(count: int) -> float:
+    """97.5 % quantile of Student's t for the mean of `count` values; NaN for too few."""
+    from scipy import stats
+
+    return stats.t.ppf(0.975, count - 1) if count >= ENOUGH else np.nan
+
+
+class Difference(NamedTuple):
+    """How much more `a` reached than `b`, seed by seed: mean, 95 % t interval and two-sided p of a paired t test."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seeds: tuple[int, ...]  # those that both have finished
+    by_seed: tuple[float, ...]
+    unfinished: int  # seeds of both of which at least one run diverged or failed
+
+    def __str__(self) -> str:
+        points = " and ".join(f"{100 * value:+.1f}" for value in self.by_seed)
+        left_out = f"; {self.unfinished} unfinished left out" if self.unfinished else ""
+        n = len(self.seeds)
+        if n < ENOUGH:
+            seen = f": {points} points" if n else ""
+            return f"this record cannot tell (n = {n}, it takes {ENOUGH}){seen}{left_out}"
+        return (f"{100 * self.mean:+.1f} points, 95 % from {100 * self.low:+.1f} to {100 * self.high:+.1f}, "
+                f"n = {n}, p = {self.p:.2g}{left_out}")
+
+
+def difference(record: dict, a: dict, b: dict, metric: str = "val_accuracy") -> Difference:
+    """What change `a` gains over change `b`, paired: the same seed means the same images, order and first weights.
+
+    Parameters
+    ----------
+    record : dict
+        Of `sweep` or `load_record`; `a` and `b` are changes in it, ``{}`` the configuration itself.
+    metric : str
+        A number of each run's ``final``, or ``"generalization_gap"``.
+
+    Returns
+    -------
+    Difference
+        Printed, a sentence; for fewer than three common seeds it says that the record cannot tell. Where all seeds
+        give the same difference, no t test is possible: p is then NaN.
+
+    Raises
+    ------
+    ValueError
+        For a change that the record does not have.
+    """
+    ours, theirs = (_values_by_seed(record, changes, metric) for changes in (a, b))
+    common = sorted(ours.keys() & theirs.keys())
+    finished = [seed for seed in common if ours[seed] is not None and theirs[seed] is not None]
+    gains = [ours[seed] - theirs[seed] for seed in finished]
+    left_out = len(common) - len(finished)
+    if len(gains) < ENOUGH:
+        mean = float(np.mean(gains)) if gains else np.nan
+        return Difference(mean, np.nan, np.nan, np.nan, tuple(finished), tuple(gains), left_out)
+    about = mean_interval(gains)
+    return Difference(about.mean, about.low, about.high, _paired_p(gains), tuple(finished), tuple(gains), left_out)
+
+
+def _paired_p(gains: list[float]) -> float:
+    from scipy import stats
+
+    return float(stats.ttest_1samp(gains, 0.0).pvalue) if np.std(gains) > 0 else np.nan
+
+
+def predict_new_run(record: dict, changes: dict | None = None, metric: str = "val_accuracy") -> Interval:
+    """Where one new seed of these changes will lie, with 95 % confidence, judged by the finished runs of a record."""
+    values = _values_by_seed(record, changes or {}, metric).values()
+    finished = [value for value in values if value is not None]
+    if not finished:
+        raise ValueError(f"no run of {changes or {}} in {record['experiment']!r} has finished: nothing to predict from")
+    return new_run_interval(finished)
+
+
+def _values_by_seed(record: dict, changes: dict, metric: str) -> dict[int, float | None]:
+    """What each seed's run reached; None for one that diverged or failed."""
+    found = {}
+    for run in record["runs"]:
+        if {name: value for name, value in plain(run["changes"]).items() if name != "seed"} == plain(changes):
+            found[run["seed"]] = _measured(run, metric) if run["status"] == "finished" else None
+    if not found:
+        known = [str(each) for each in {str(run["changes"]): run["changes"] for run in record["runs"]}.values()]
+        raise ValueError(f"no run of {changes} in {record['experiment']!r}: it has {', '.join(known) or 'none'}")
+    return found
+
+
+def _measured(run: dict, metric: str) -> float:
+    final = run["final"]
+    if metric == "generalization_gap":
+        return final["train_accuracy"] - final["val_accuracy"]
+    if metric not in final:
+        raise ValueError(f"metric={metric!r} was not measured: choose from {sorted(final)} or 'generalization_gap'")
+    return final[metric]

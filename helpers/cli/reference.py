@@ -9,7 +9,7 @@ import numpy as np
 from helpers.analysis.predict import predict_logits
 from helpers.data.cifar import load_cifar
 from helpers.experiments.records import new_record, save_record
-from helpers.experiments.sweep import run_seed
+from helpers.experiments.sweeps import run_seed
 from helpers.paths import run_dir
 from helpers.training.config import TrainConfig
 from helpers.training.fit import DivergedError

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.analysis.statistics import mean_interval
 from helpers.experiments.records import RECORDS, load_record
 from helpers.paths import write_text
 
@@ -87,10 +88,9 @@ def describe_accuracies(values: list[float]) -> tuple[str, str]:
 
 
 def half_interval(values: list[float]) -> float:
-    """Half the 95 % t interval of the mean of at least two values."""
-    from scipy import stats
-
-    return stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    """Half the 95 % t interval of the mean of at least three values."""
+    about = mean_interval(values)
+    return about.high - about.mean
 
 
 def accuracy_cell(groups: list[list[float]]) -> str:

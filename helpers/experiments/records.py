@@ -1,4 +1,4 @@
-"""Records: what a run measured, in one JSON file an experiment."""
+"""Records: what a run measured, in one JSON file per experiment."""
 
 import json
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from helpers.data.image_set import ImageSet
 from helpers.env import device_name, get_device, get_profile, look_up, package_versions, resolve_precision
@@ -38,9 +39,88 @@ def recipe_version(run: dict) -> int:
     return run.get("recipe_version", 1)
 
 
+def plain(value):
+    """A value as it comes back from a JSON file: tuples are lists, NumPy's numbers are Python's."""
+    return json.loads(json.dumps(to_plain_data(value)))
+
+
+def run_key(run: dict) -> tuple[int, str]:
+    """What tells the runs of one experiment apart: the seed, and what was changed."""
+    return run["seed"], json.dumps(plain(run["changes"]), sort_keys=True)
+
+
+def same_experiment(record: dict, other: dict) -> bool:
+    """Whether two records are of one experiment: the same name, images and configuration, their seeds apart.
+
+    A field of `TrainConfig` that an older record does not have counts as left at its default.
+    """
+    if any(record[key] != plain(other[key]) for key in ("experiment", "data")):
+        return False
+    return _settings(record) == _settings(other)
+
+
+def _settings(record: dict) -> dict:
+    defaults = plain(asdict(TrainConfig()))
+    return defaults | plain(record["config"]) | {"seed": 0}
+
+
+def merge_records(first: dict, *others: dict) -> dict:
+    """One record of all runs, for example of a class: those of `first`, then what the others have besides.
+
+    Runs are keyed by seed and changes; of two with one key, the one that comes first stays.
+
+    Raises
+    ------
+    ValueError
+        For records of different experiments, images or configurations, naming what differs.
+    """
+    runs = {run_key(run): run for run in first["runs"]}
+    for other in others:
+        if not same_experiment(first, other):
+            raise ValueError(f"these records do not measure the same thing: {_first_difference(first, other)}")
+        for run in other["runs"]:
+            runs.setdefault(run_key(run), run)
+    return {**first, "runs": list(runs.values())}
+
+
+def _first_difference(first: dict, other: dict) -> str:
+    for key in ("experiment", "data"):
+        if plain(first[key]) != plain(other[key]):
+            return f"{key} is {first[key]!r} in one, {other[key]!r} in the other"
+    ours, theirs = _settings(first), _settings(other)
+    name = next(name for name in ours | theirs if ours.get(name) != theirs.get(name))
+    return f"{name} is {ours.get(name)!r} in one, {theirs.get(name)!r} in the other"
+
+
+def table(record: dict) -> pd.DataFrame:
+    """One row per run: seed, each changed field, status, what was measured at the end, and seconds.
+
+    A field that a run leaves alone shows the value of the configuration. Where training and validation accuracy were
+    both measured, their difference is the column ``generalization_gap``. Accuracies are fractions.
+    """
+    changed = list(dict.fromkeys(name for run in record["runs"] for name in run["changes"] if name != "seed"))
+    rows = [_row(record["config"], run, changed) for run in record["runs"]]
+    return pd.DataFrame(rows, columns=None if rows else ["seed", "status", "seconds"])
+
+
+def _row(config: dict, run: dict, changed: list[str]) -> dict:
+    settings = {name: plain(run["changes"].get(name, config.get(name))) for name in changed}
+    settings = {name: str(value) if isinstance(value, list) else value for name, value in settings.items()}
+    final = run["final"]
+    row = {"seed": run["seed"], **settings, "status": run["status"], **final}
+    if "train_accuracy" in final and "val_accuracy" in final:
+        row["generalization_gap"] = final["train_accuracy"] - final["val_accuracy"]
+    return row | {"seconds": run["seconds"]}
+
+
 def save_record(record: dict, *, reader: bool = True) -> Path:
     """Write a record, whole or not at all: ``runs/records/`` for a reader's run, else ``figures/records/``."""
     path = (run_dir() / "records" if reader else RECORDS) / f"{record['experiment']}.json"
+    return write_record(record, path)
+
+
+def write_record(record: dict, path: Path) -> Path:
+    """Write a record to this file, whole or not at all."""
     write_text(path, json.dumps(to_plain_data(record), indent=1) + "\n")
     return path
 

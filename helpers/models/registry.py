@@ -13,6 +13,7 @@ from helpers.models.whitened import WhitenedNet
 
 MODELS = {
     "custom_resnet": CustomResNet,
+    "custom_resnet_16": partial(CustomResNet, width=16),  # a quarter of its channels: what the sweeps train
     "kaggle_resnet": partial(ResNet, (3, 3, 4), (60, 120, 240), 3, 1, 8),
     "se_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), squeeze=16, dropout=0.3),
     "stochastic_depth_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), dropout=0.3, stochastic_depth=0.2),

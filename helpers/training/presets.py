@@ -19,6 +19,10 @@ PRESETS = {
                       max_lr=0.17, augment="crop_alternating_flip_cutout"),
     # The reference recipe at full size: the network of notebook 03, trained as in notebook 05.
     "best": TrainConfig(),
+    # The budget of the sweeps, notebooks 11 to 18, that a class can afford: half a minute per run on one core.
+    "sweep": TrainConfig(
+        model="custom_resnet_16", train_images=10_000, num_epochs=12, batch_size=128,
+        image_sizes=((0, 16), (6, 24), (10, 32))),
     # Custom ResNet with Adam and one cycle, batch 256; its max_lr came from a range test and is not recorded.
     "s10": TrainConfig(batch_size=256, optimizer="adam", max_lr=0.01, weight_decay=0.0, label_smoothing=0.0),
     # The same network with SGD, "no annihilation": the last learning rate, 0.004, is the first.

@@ -21,12 +21,28 @@ def _linear(optimizer, config, total_steps):
     return lr_scheduler.LambdaLR(optimizer, [lambda step, end=end: max(0.0, 1 - step / end) for end in ends])
 
 
+def _step(optimizer, config, total_steps):
+    return lr_scheduler.StepLR(optimizer, step_size=max(1, round(total_steps / 6)), gamma=0.5)
+
+
+def _multi_step(optimizer, config, total_steps):
+    milestones = [round(total_steps / 2), round(total_steps * 3 / 4)]
+    return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
+
+
+def _exponential(optimizer, config, total_steps):
+    return lr_scheduler.ExponentialLR(optimizer, gamma=0.001 ** (1 / total_steps))
+
+
 SCHEDULERS = {
     "one_cycle": _one_cycle,
     "cosine": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps),
     "cosine_warm_restarts": lambda optimizer, config, total_steps: lr_scheduler.CosineAnnealingWarmRestarts(
         optimizer, T_0=max(1, round(config.restart_epochs * total_steps / config.num_epochs)), T_mult=2),
     "linear": _linear,
+    "step": _step,  # halved after every sixth of the steps
+    "multi_step": _multi_step,  # a tenth after half of the steps, again after three quarters (He et al. 2016)
+    "exponential": _exponential,  # the same factor at every step, down to a thousandth
     "constant": lambda optimizer, config, total_steps: lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0),
 }
 
