@@ -11,12 +11,15 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from helpers.plots import curves, grids, images  # noqa: E402
+from helpers.analysis.statistics import Difference, mean_interval  # noqa: E402
+from helpers.plots import curves, grids, images, sweeps  # noqa: E402
 from helpers.plots.style import caption, save_figure, stamp, use_style  # noqa: E402
 
 ROWS = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.2 / e, "train_accuracy": 0.5, "val_accuracy": 0.4}
         for e in (1, 2)]
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
+GAIN = Difference(0.02, 0.01, 0.03, 0.01, (0, 1, 2), (0.01, 0.02, 0.03), 0)
+UNKNOWN = Difference(0.05, np.nan, np.nan, np.nan, (0,), (0.05,), 0)
 PLOTS = {
     "history": lambda ax: curves.plot_history(ROWS, "accuracy", ax=ax, reference_rows=ROWS),
     "lines": lambda ax: curves.plot_lines({"a": ([1, 2], [3, 4]), "b": ([1], [4])}, ax=ax, xlabel="x", ylabel="y"),
@@ -27,6 +30,10 @@ PLOTS = {
     "reliability": lambda ax: curves.plot_reliability([0.2, np.nan, 0.9], [0.1, np.nan, 0.7], [5, 0, 9], ax=ax),
     "tradeoff": lambda ax: curves.plot_tradeoff(["a", "b"], [1, 10], [0.8, 0.9], low=[0.7, 0.85], high=[0.82, 0.95],
                                                 ax=ax, xlabel="x", ylabel="y"),
+    "bands": lambda ax: sweeps.plot_bands({"a": ([1, 2], [[3, 4], [4, 6]])}, ax=ax, xlabel="x", ylabel="y"),
+    "hill": lambda ax: sweeps.plot_hill({"a": ([1, 10], [mean_interval([1, 2, 4]), mean_interval([3])],
+                                               [[1, 2, 4], [3]])}, ax=ax, xlabel="x", ylabel="y"),
+    "differences": lambda ax: sweeps.plot_differences(["a", "b"], [GAIN, UNKNOWN], ax=ax),
     "confusion": lambda ax: grids.plot_confusion(np.arange(9).reshape(3, 3), "abc", ax=ax),
 }
 
@@ -269,3 +276,26 @@ def test_other_formats_are_refused_before_anything_is_written(formats, tmp_path)
     with pytest.raises(ValueError, match="a: formats=.* at least one of png, svg, pdf"):
         save_figure(PLOTS["lines"](None), "a", alt="lines", formats=formats, folder=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_bands_show_every_seed_and_their_mean():
+    ax = sweeps.plot_bands({"a": ([1, 2], [[3, 4], [5, 8]])}, xlabel="x", ylabel="y")
+    drawn = [line.get_ydata().tolist() for line in ax.lines]
+    assert drawn == [[3, 4], [5, 8], [4, 6]] and ax.get_legend().get_texts()[0].get_text() == "a (n = 2)"
+    with pytest.raises(ValueError, match=r"a: values of shape \(1, 3\) for 2 points"):
+        sweeps.plot_bands({"a": ([1, 2], [3, 4, 5])}, xlabel="x", ylabel="y")
+
+
+def test_differences_are_in_points_and_have_no_interval_where_none_is_known():
+    ax = sweeps.plot_differences(["a", "b"], [GAIN, UNKNOWN])
+    drawn = [np.ravel(line.get_xdata()).tolist() for line in ax.lines[:-1]]
+    assert drawn == [pytest.approx(values) for values in ([1, 2, 3], [1, 3], [2], [5])]
+    assert ax.lines[-1].get_xdata() == [0, 0]
+
+
+def test_heatmaps_that_share_limits_give_a_value_the_same_color():
+    first, second = (grids.plot_matrix([values], ["r"], "ab", limits=(0, 1)) for values in ([0.2, 0.4], [0.4, 1.0]))
+    colors = [ax.images[0].cmap(ax.images[0].norm(ax.images[0].get_array())) for ax in (first, second)]
+    assert np.array_equal(colors[0][0, 1], colors[1][0, 0])
+    blank = grids.plot_matrix([[0.5, np.nan]], ["r"], "ab")
+    assert [text.get_text() for text in blank.texts] == ["0.50"]

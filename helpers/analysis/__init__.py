@@ -2,7 +2,17 @@
 
 from helpers.analysis.calibration import fit_temperature, reliability
 from helpers.analysis.errors import confusion_matrix, most_confused, per_class_accuracy
+from helpers.analysis.filters import (
+    color_opponency,
+    feature_maps,
+    keeping_outputs,
+    maximize_filter,
+    orientation_selectivity,
+    random_filters,
+    without_filters,
+)
 from helpers.analysis.hidden_test import load_ensemble, predict_images, read_hidden_test, write_predictions
+from helpers.analysis.landscape import loss_along, loss_surface, random_direction
 from helpers.analysis.predict import confidences, predict_logits
 from helpers.analysis.statistics import (
     Difference,
@@ -16,8 +26,10 @@ from helpers.analysis.statistics import (
 from helpers.analysis.unpickle import RestrictedUnpickler, read_pickle
 
 __all__ = [
-    "Difference", "Interval", "RestrictedUnpickler", "confidences", "confusion_matrix", "difference",
-    "fit_temperature", "load_ensemble", "mean_interval", "most_confused", "new_run_interval", "per_class_accuracy",
-    "predict_images", "predict_logits", "predict_new_run", "read_hidden_test", "read_pickle", "reliability",
-    "wilson_interval", "write_predictions",
+    "Difference", "Interval", "RestrictedUnpickler", "color_opponency", "confidences", "confusion_matrix",
+    "difference", "feature_maps", "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along",
+    "loss_surface", "maximize_filter", "mean_interval", "most_confused", "new_run_interval",
+    "orientation_selectivity", "per_class_accuracy", "predict_images", "predict_logits", "predict_new_run",
+    "random_direction", "random_filters", "read_hidden_test", "read_pickle", "reliability", "wilson_interval",
+    "without_filters", "write_predictions",
 ]

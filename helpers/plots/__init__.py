@@ -13,10 +13,13 @@ from helpers.plots.curves import (
 from helpers.plots.grids import plot_confusion, plot_grouped_confusion, plot_matrix
 from helpers.plots.images import plot_before_after, plot_class_grid, plot_label_bars, plot_predictions, show_images
 from helpers.plots.style import as_figure, caption, save_figure, stamp, use_style
+from helpers.plots.surfaces import plot_contours, plot_surface
+from helpers.plots.sweeps import plot_bands, plot_differences, plot_hill
 
 __all__ = [
-    "as_figure", "caption", "plot_bars", "plot_before_after", "plot_class_grid", "plot_confusion",
-    "plot_grouped_confusion", "plot_histogram", "plot_history", "plot_label_bars", "plot_lines",
-    "plot_matrix", "plot_predictions", "plot_range_test", "plot_reliability", "plot_schedule",
-    "plot_tradeoff", "save_figure", "show_images", "stamp", "use_style",
+    "as_figure", "caption", "plot_bands", "plot_bars", "plot_before_after", "plot_class_grid", "plot_confusion",
+    "plot_contours", "plot_differences", "plot_grouped_confusion", "plot_hill", "plot_histogram",
+    "plot_history", "plot_label_bars", "plot_lines", "plot_matrix", "plot_predictions", "plot_range_test",
+    "plot_reliability", "plot_schedule", "plot_surface", "plot_tradeoff", "save_figure", "show_images", "stamp",
+    "use_style",
 ]

@@ -10,20 +10,25 @@ from matplotlib.colors import LogNorm
 from helpers.plots.style import plain
 
 
-def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}") -> Axes:
-    """A labeled heatmap; text turns white on dark cells, and zeros stay blank."""
+def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}",
+                limits: tuple[float, float] | None = None) -> Axes:
+    """A labeled heatmap; text turns white on dark cells, zeros and NaN stay blank.
+
+    `limits` are the values of the darkest and the lightest color; heatmaps that are to be compared share them.
+    """
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (len(row_labels), len(column_labels)):
         raise ValueError(f"matrix {matrix.shape} does not fit {len(row_labels)} rows × {len(column_labels)} columns")
     ax = plt.subplots(figsize=(6.4, 5.6))[1] if ax is None else ax
-    picture = ax.imshow(matrix, cmap="viridis", interpolation="nearest")
+    low, high = limits or (np.nanmin(matrix), np.nanmax(matrix))
+    picture = ax.imshow(matrix, cmap="viridis", interpolation="nearest", vmin=low, vmax=high)
     ax.set(title=plain(title), xlabel=plain(xlabel), ylabel=plain(ylabel))
     ax.set_xticks(range(len(column_labels)), [plain(name) for name in column_labels], rotation=45, ha="right")
     ax.set_yticks(range(len(row_labels)), [plain(name) for name in row_labels])
     ax.grid(False)
-    middle = (np.nanmin(matrix) + np.nanmax(matrix)) / 2
+    middle = (low + high) / 2
     for (row, column), value in np.ndenumerate(matrix):
-        if value:
+        if value and not np.isnan(value):
             ax.text(column, row, fmt.format(value), ha="center", va="center", fontsize=7,
                     color="white" if value < middle else "black")
     ax.figure.colorbar(picture, ax=ax, shrink=0.8)
