@@ -4,6 +4,7 @@ from helpers.analysis.calibration import fit_temperature, reliability
 from helpers.analysis.errors import confusion_matrix, most_confused, per_class_accuracy
 from helpers.analysis.filters import (
     color_opponency,
+    equally_smooth_filters,
     feature_maps,
     keeping_outputs,
     maximize_filter,
@@ -27,7 +28,8 @@ from helpers.analysis.unpickle import RestrictedUnpickler, read_pickle
 
 __all__ = [
     "Difference", "Interval", "RestrictedUnpickler", "color_opponency", "confidences", "confusion_matrix",
-    "difference", "feature_maps", "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along",
+    "difference", "equally_smooth_filters", "feature_maps",
+    "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along",
     "loss_surface", "maximize_filter", "mean_interval", "most_confused", "new_run_interval",
     "orientation_selectivity", "per_class_accuracy", "predict_images", "predict_logits", "predict_new_run",
     "random_direction", "random_filters", "read_hidden_test", "read_pickle", "reliability", "wilson_interval",

@@ -1,0 +1,185 @@
+"""Filters looked into: measures against closed forms, networks left as they were, and the best image by theory."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from helpers.analysis import (
+    color_opponency,
+    equally_smooth_filters,
+    feature_maps,
+    keeping_outputs,
+    maximize_filter,
+    orientation_selectivity,
+    random_filters,
+    without_filters,
+)
+from helpers.models import CustomResNet
+
+Y, X = np.mgrid[-3:4, -3:4].astype(float)
+ENVELOPE = np.exp(-(X**2 + Y**2) / 4)
+
+
+def gabor(degrees, phase=0.0):
+    along = X * np.cos(np.deg2rad(degrees)) + Y * np.sin(np.deg2rad(degrees))
+    return np.stack([ENVELOPE * np.cos(2 * np.pi * along / 4 + phase)] * 3)
+
+
+def blob(red, green, blue):
+    return np.stack([red * ENVELOPE, green * ENVELOPE, blue * ENVELOPE])
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return CustomResNet(width=4).train()
+
+
+def state(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def hooks(model):
+    return sum(len(module._forward_hooks) for module in model.modules())
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 45, 70, 90, 135])
+def test_a_gray_gabor_is_selective_and_colorless(degrees):
+    filters = np.stack([gabor(degrees), gabor(degrees, np.pi / 2)])
+    assert (orientation_selectivity(filters) > 0.65).all()
+    assert color_opponency(filters) == pytest.approx([0, 0], abs=1e-12)
+
+
+def test_a_red_green_blob_is_opponent_and_unoriented():
+    filters = blob(1, -1, 0)[None]
+    assert orientation_selectivity(filters) == pytest.approx([0], abs=1e-12)  # equal in both halves of a quarter turn
+    assert color_opponency(filters) == pytest.approx([1])
+
+
+def test_a_plane_wave_has_one_direction_and_two_crossed_ones_have_none():
+    wave = np.stack([np.cos(2 * np.pi * 2 * X / 7)] * 3)
+    crossed = wave + wave.transpose(0, 2, 1)
+    assert orientation_selectivity([wave, crossed]) == pytest.approx([1, 0], abs=1e-12)
+
+
+def test_opponency_of_single_colors_by_hand():
+    """(1, 0, 0) is (1/3, 1/3, 1/3) of gray and energy 2/3 besides; (1, −1, 0) has no gray at all."""
+    filters = np.stack([blob(1, 0, 0), blob(2, 2, 2), blob(1, 1, -2), blob(0, 0, 0)])
+    np.testing.assert_allclose(color_opponency(filters), [2 / 3, 0, 1, np.nan], atol=1e-12)
+
+
+@pytest.mark.parametrize("filters", [blob(0, 0, 0), np.full((3, 7, 7), 0.3)], ids=["zeros", "flat"])
+def test_a_filter_without_pattern_has_no_direction(filters):
+    assert orientation_selectivity(filters[None]) == [0]
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_random_filters_have_the_known_moments(size):
+    """Shares of power are Dirichlet: mean square 1 / (1 + c · pairs of frequencies). Opponency is a Beta."""
+    filters = random_filters(4000, (3, size, size), seed=3)
+    assert (orientation_selectivity(filters) ** 2).mean() == pytest.approx(1 / (1 + 3 * (size**2 - 1) / 2), rel=0.06)
+    half_gray, half_color = size**2 / 2, size**2
+    spread = (half_gray * half_color / (half_gray + half_color + 1)) ** 0.5 / (half_gray + half_color)
+    assert color_opponency(filters).mean() == pytest.approx(2 / 3, abs=4 * spread / 4000**0.5)
+    assert color_opponency(filters).std() == pytest.approx(spread, rel=0.06)
+
+
+def test_equally_smooth_filters_have_the_power_and_not_the_direction():
+    """One wave of two periods: all power at that distance from frequency 0, shared by its four directions alike."""
+    wave = np.stack([np.cos(2 * np.pi * 2 * X / 7)] * 3)
+    random = equally_smooth_filters([wave, 9 * wave, 0 * wave], 4000, seed=1)
+    power = (np.abs(np.fft.fft2(random)) ** 2).sum(1).mean(0)
+    expected = np.zeros((7, 7))
+    expected[[0, 0, 2, 5], [2, 5, 0, 0]] = 0.25
+    np.testing.assert_allclose(power / power.sum(), expected, atol=0.01)
+    # shares of two independent pairs of frequencies in three colors are Beta(3, 3): the difference's mean square is 1/7
+    assert (orientation_selectivity(random) ** 2).mean() == pytest.approx(1 / 7, rel=0.06)
+    assert color_opponency(random).mean() == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_scale_and_quarter_turns_change_nothing():
+    filters = random_filters(6, (3, 7, 7))
+    turned = 5 * np.rot90(filters, axes=(2, 3))
+    np.testing.assert_allclose(orientation_selectivity(turned), orientation_selectivity(filters))
+    np.testing.assert_allclose(color_opponency(turned), color_opponency(filters))
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 7), (2, 3, 4, 4), (2, 3, 5, 7)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="odd k"):
+        orientation_selectivity(np.ones(shape))
+
+
+def test_feature_maps_are_those_of_the_pass_and_leave_no_trace(model):
+    images, before = torch.randn(2, 3, 16, 16), state(model)
+    maps = feature_maps(model, images, ["prep.0", "layer3"])
+    assert hooks(model) == 0 and model.training and model.prep[1].training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    torch.testing.assert_close(maps["prep.0"], F.conv2d(images, model.prep[0].weight, padding=1).detach())
+    model.eval()
+    expected = model.layer3(model.layer2(model.layer1(model.prep(images))))
+    torch.testing.assert_close(maps["layer3"], expected.detach())
+
+
+def test_hooks_are_gone_after_an_error(model):
+    with pytest.raises(RuntimeError):
+        feature_maps(model, torch.randn(2, 5, 16, 16), ["prep.0", "layer3"])
+    with pytest.raises(KeyError, match="on purpose"), keeping_outputs(model, ["prep"]):
+        assert hooks(model) == 1
+        raise KeyError("on purpose")
+    assert hooks(model) == 0 and model.training
+
+
+def test_an_unknown_layer_is_named(model):
+    with pytest.raises(ValueError, match="conv9"):
+        feature_maps(model, torch.randn(1, 3, 16, 16), ["prep", "conv9"])
+    assert hooks(model) == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_filters_come_back_bit_equal(fails):
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 8, 3)
+    before, images = state(layer), torch.randn(1, 3, 8, 8)
+    expected = layer(images).detach()
+    expected[:, [1, 5]] = 0
+    try:
+        with without_filters(layer, [1, 5]):
+            torch.testing.assert_close(layer(images).detach(), expected)
+            assert not fails, "on purpose"
+    except AssertionError as error:
+        assert "on purpose" in str(error)
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+    assert layer.weight.requires_grad
+
+
+@pytest.mark.parametrize("number", [8, -1, [2, 9]])
+def test_a_filter_that_is_not_there_is_named(number):
+    layer = nn.Conv2d(3, 8, 3)
+    with pytest.raises(IndexError, match="numbered from 0 to 7"), without_filters(layer, number):
+        pass
+
+
+def test_the_best_image_of_a_linear_filter_is_the_filter_itself():
+    """Cauchy and Schwarz: under a fixed norm, the largest inner product is reached by the filter, and by no other."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 7, padding=3, bias=False)).train()
+    image, responses = maximize_filter(model, "0", 2, torch.Generator().manual_seed(1), size=16, rate=0.5)
+    weight = model[0].weight[2].detach()
+    patch = image[:, 5:12, 5:12]  # around the center (8, 8)
+    assert F.cosine_similarity(patch.flatten(), weight.flatten(), dim=0) > 0.999
+    assert image.square().mean() == pytest.approx(1, abs=1e-4)
+    assert responses[-1] == pytest.approx((weight.norm() * (3 * 16 * 16) ** 0.5).item(), rel=1e-3)
+
+
+def test_ascent_rises_repeats_and_leaves_the_network_alone(model):
+    before = state(model)
+    first, again = (maximize_filter(model, "layer2.2", 3, torch.Generator().manual_seed(7), size=16, steps=20)
+                    for _ in range(2))
+    assert torch.equal(first[0], again[0]) and first[1] == again[1]
+    assert first[1][-1] > first[1][0]
+    assert model.training and hooks(model) == 0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
