@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.data.augment import BATCH_AUGMENTS, BatchAugment, seeded_by
+from helpers.data.augment import BATCH_AUGMENTS, PARTS, BatchAugment, TransformAugment, seeded_by
 from helpers.data.image_set import channel_statistics
 from helpers.data.per_image import AlbumentationsDataset, make_albumentations, seed_worker, strict_albumentations
 from helpers.data.stand_in import make_stand_in
@@ -222,3 +222,17 @@ def test_apples_generator_is_put_back(apple, monkeypatch, kind):
         assert apple["now"].tolist() == [99]
         raise KeyError
     assert apple["now"].tolist() == [7] and torch.equal(torch.get_rng_state(), cpu)
+
+
+def test_every_choice_of_the_parts_has_a_name_and_what_it_says():
+    chosen = {name: augment for name, augment in BATCH_AUGMENTS.items() if set(name.split("_")) <= {*PARTS}}
+    assert len(chosen) == 15
+    for name, augment in chosen.items():
+        first = getattr(augment, "first", augment)
+        assert first.padding == 4 * ("crop" in name)
+        assert first.flip == ("flip" in name)
+        assert first.cutout == 8 * ("cutout" in name)
+        assert isinstance(augment, TransformAugment) == ("jitter" in name)
+    assert BATCH_AUGMENTS["crop_flip_cutout"] == BatchAugment()
+    assert BATCH_AUGMENTS["crop_flip"] == BatchAugment(cutout=0)
+    assert BATCH_AUGMENTS["crop_flip_jitter"] == TransformAugment("jitter")

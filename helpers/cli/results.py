@@ -177,7 +177,8 @@ def records_table() -> str:
     rows = [table_row(header), "|---|---|---|---|---|---|---|"]
     for path in sorted(RECORDS.glob("*.json")):
         record = load_record(path.stem)
-        data = f"{name_data(record)}, {record['data']['train_images']:,}"
+        learned_from = record["config"].get("train_images") or record["data"]["train_images"]
+        data = f"{name_data(record)}, {learned_from:,}"
         runs = finished_runs(record)
         if not runs:
             measured = ["–", "times only: below", "–", "–", record["device"]]

@@ -1,6 +1,7 @@
 """Augmentation of whole batches at once, as tensor operations on any device."""
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -164,15 +165,27 @@ V2_TRANSFORMS = {  # name → transforms of torchvision.transforms.v2 in their o
         "RandomErasing": {"p": 0.3}},
 }
 
+PARTS = ("crop", "flip", "cutout", "jitter")
+
+
+def combine(*parts: str) -> BatchAugment | TransformAugment:
+    """The augmentation that has these of `PARTS` and no others."""
+    first = BatchAugment(
+        padding=4 if "crop" in parts else 0,
+        flip="flip" in parts,
+        cutout=8 if "cutout" in parts else 0)
+    return TransformAugment("jitter", first) if "jitter" in parts else first
+
+
 BATCH_AUGMENTS = {
     "none": None,
-    "flip": BatchAugment(padding=0, cutout=0),
-    "crop_flip": BatchAugment(cutout=0),
-    "crop_flip_cutout": BatchAugment(),
+    # Every choice of the parts, in their order: "crop", "crop_flip_cutout", "flip_jitter" and so on.
+    **{"_".join(parts): combine(*parts)
+       for count in range(1, len(PARTS) + 1) for parts in itertools.combinations(PARTS, count)},
     "shift_alternating_flip": BatchAugment(padding=2, alternate=True, cutout=0),
     "crop_alternating_flip_cutout": BatchAugment(alternate=True, cutout=12),
     **{f"crop_flip_{name}": TransformAugment(name)
-       for name in ("erasing", "jitter", "rotation", "perspective", "randaugment")},
+       for name in ("erasing", "rotation", "perspective", "randaugment")},
     "flip_geometry_color_erasing": TransformAugment("geometry_color_erasing",
                                                     BatchAugment(padding=0, cutout=0)),
 }
