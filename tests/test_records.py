@@ -26,7 +26,7 @@ def test_records_hold_the_form(path):
     assert {"experiment", "profile", "data", "config", "device", "versions", "created", "runs"} <= record.keys()
     assert record["experiment"] == path.stem and record["data"]["real"] is True
     for run in record["runs"]:
-        assert {"seed", "changes", "status", "history", "final", "seconds"} <= run.keys()
+        assert {"seed", "changes", "status", "history", "final", "seconds", "recipe_version"} <= run.keys()
         assert not run["status"].startswith("failed")
         if run["status"].startswith("diverged"):
             assert run["final"] == {} and run["history"] == []
