@@ -99,6 +99,15 @@ def test_equally_smooth_filters_have_the_power_and_not_the_direction():
     assert color_opponency(random).mean() == pytest.approx(2 / 3, abs=0.02)
 
 
+def test_each_filter_counts_alike_in_the_power_of_smooth_ones():
+    """One of frequency 2 alone; one of frequency 1 with four times the power of its frequency 2: shares 0.4 and 0.6."""
+    first, second = (np.stack([np.cos(2 * np.pi * k * X / 7)] * 3) for k in (1, 2))
+    power = (np.abs(np.fft.fft2(equally_smooth_filters([50 * second, 2 * first + second], 4000))) ** 2).sum((0, 1))
+    rings = power[0, [1, 6]].sum() + power[[1, 6], 0].sum(), power[0, [2, 5]].sum() + power[[2, 5], 0].sum()
+    assert rings[0] / power.sum() == pytest.approx(0.4, abs=0.02)
+    assert rings[1] / power.sum() == pytest.approx(0.6, abs=0.02)
+
+
 def test_scale_and_quarter_turns_change_nothing():
     filters = random_filters(6, (3, 7, 7))
     turned = 5 * np.rot90(filters, axes=(2, 3))

@@ -63,7 +63,7 @@ def helpers_commands(text):
 # --- form ---------------------------------------------------------------------------------------------------
 
 def test_the_front_page_is_short():
-    assert len(README.splitlines()) <= 120
+    assert len(README.splitlines()) <= 130  # a line for each of the notebooks that it lists
 
 
 @both_pages

@@ -8,6 +8,7 @@ from helpers.env import look_up
 from helpers.models.cifar_stem import torchvision_resnet
 from helpers.models.custom_resnet import CustomResNet
 from helpers.models.depthwise import DepthwiseDilatedNet
+from helpers.models.mini import SETTINGS, MiniNet
 from helpers.models.resnet import ResNet
 from helpers.models.whitened import WhitenedNet
 
@@ -18,6 +19,7 @@ MODELS = {
     "se_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), squeeze=16, dropout=0.3),
     "stochastic_depth_resnet": partial(ResNet, (2, 2, 2, 2), (32, 64, 128, 256), dropout=0.3, stochastic_depth=0.2),
     **{name: partial(torchvision_resnet, name) for name in ("resnet18", "resnet34")},
+    **{f"mini_s{s}_p{p}_d{d}": partial(MiniNet, stride=s, padding=p, dilation=d) for s, p, d in SETTINGS},
     "depthwise_dilated": DepthwiseDilatedNet,
     "whitened_net": WhitenedNet,
     "whitened_net_small_passes": partial(WhitenedNet, norm_momentum=0.06),

@@ -1,0 +1,131 @@
+"""Checks of notebook 14."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from helpers.exercises import exercise
+from helpers.exercises.answers import number
+
+
+def _weight_and_noise() -> tuple[torch.Tensor, torch.Tensor]:
+    draw = torch.Generator().manual_seed(14)
+    scales = torch.tensor([0.1, 1.0, 10.0]).view(-1, 1, 1, 1)
+    return torch.randn(3, 2, 3, 3, generator=draw) * scales, torch.randn(3, 2, 3, 3, generator=draw)
+
+
+@exercise
+def layer_direction(answer) -> str:
+    """A function (noise, weight) → the noise with the norm of the whole layer."""
+    weight, noise = _weight_and_noise()
+    kept = noise.clone()
+    given = torch.as_tensor(answer(noise, weight))
+    if not torch.equal(noise, kept):
+        return "your function has changed the noise that it was given: return a new tensor"
+    if given.shape != noise.shape:
+        return f"a tensor of the shape {tuple(noise.shape)} is wanted, this has {tuple(given.shape)}"
+    wanted = noise / noise.norm() * weight.norm()
+    by_filter = noise / noise.flatten(1).norm(dim=1).view(-1, 1, 1, 1) * weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    mistakes = {
+        "that is the filter-normalized direction; here the layer as a whole is one vector": by_filter,
+        "its length is 1: the norm of the weights is still missing": noise / noise.norm(),
+        "the noise has a length of its own: divide by it first": noise * weight.norm(),
+        "that is the moved weight; only the direction is wanted": weight + wanted,
+    }
+    if torch.allclose(given.float(), wanted, rtol=1e-3, atol=1e-4):
+        return ""
+    for hint, mistake in mistakes.items():
+        if torch.allclose(given.float(), mistake, rtol=1e-3, atol=1e-4):
+            return hint
+    return "divide the noise by its norm as one vector, then multiply by that of the weight"
+
+
+@exercise
+def restores(answer) -> str:
+    """A function (model, direction, step, measure) → measure(model) at the moved weights, with the model restored."""
+    model, direction = _layer_and_direction()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    expected = {name: before[name] + 0.3 * direction[name] for name in before}
+    seen = {}
+
+    def measure(network):
+        seen.update({name: tensor.clone() for name, tensor in network.state_dict().items()})
+        return 1.25
+
+    value = answer(model, direction, 0.3, measure)
+    if not seen:
+        return "measure(model) is never called"
+    if not all(torch.allclose(seen[name], expected[name], rtol=1e-4) for name in expected):
+        return "when it is measured, the network is not at weights + step · direction"
+    if hint := _untouched(model, before):
+        return hint
+    if value is None or abs(number(value) - 1.25) > 1e-6:
+        return "return what measure(model) returns"
+    return _after_an_error(answer)
+
+
+def _layer_and_direction() -> tuple[nn.Module, dict]:
+    draw = torch.Generator().manual_seed(14)
+    model = nn.Linear(40, 30)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=draw))
+    return model, {name: torch.randn(p.shape, generator=draw) for name, p in model.named_parameters()}
+
+
+def _untouched(model: nn.Module, before: dict) -> str:
+    after = model.state_dict()
+    if all(torch.equal(after[name], before[name]) for name in before):
+        return ""
+    if all(torch.allclose(after[name], before[name], atol=1e-4) for name in before):
+        return "nearly: w + d − d is not w in floating point; keep a copy and put that back"
+    return "afterwards the weights are others than before: a copy needs clone(), else it moves with the weights"
+
+
+def _after_an_error(answer) -> str:
+    model, direction = _layer_and_direction()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    def fail(network):
+        raise KeyError("on purpose")
+
+    try:
+        answer(model, direction, 0.3, fail)
+    except KeyError:
+        return "when measure raises an error the weights stay moved: use finally" if _untouched(model, before) else ""
+    return "an error in measure must reach the caller: finally, without except"
+
+
+@exercise
+def sharpness(answer) -> str:
+    """A function losses (directions, 3) at steps −r, 0, r → the mean rise over both sides and all directions."""
+    losses = np.array([[1.0, 0.5, 2.0], [3.0, 0.5, 1.5]])
+    given = number(answer(losses.copy()))
+    mistakes = {
+        1.375: "",
+        1.875: "that is the mean loss at the rim; the rise begins at the loss of the center",
+        1.25: "only one side of the center: average −r and r",
+        1.5: "only one side of the center: average −r and r",
+        2.5: "that is the largest rise; the mean is wanted",
+        1.375 * 2: "both sides are summed: average them",
+    }
+    for value, hint in mistakes.items():
+        if abs(given - value) < 1e-6:
+            return hint
+    return "average (loss at −r + loss at r) / 2 − loss at 0 over the rows"
+
+
+COMPARISONS = {
+    1: "their colors and heights begin and end elsewhere: equal colors are different losses",
+    2: "raw noise is long beside small weights and short beside large ones: the step is not the same for both",
+    4: "one direction is one draw: another pair may turn the order round",
+}
+
+
+@exercise
+def fair_comparison(answer) -> str:
+    """The number of the one fair comparison of four."""
+    given = number(answer)
+    if given == 3:
+        return ""
+    return COMPARISONS.get(given, "1, 2, 3 or 4 is wanted")

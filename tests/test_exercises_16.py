@@ -1,0 +1,54 @@
+"""Checks of notebook 16: right answers pass, likely mistakes get their hint, and nothing stops a notebook."""
+
+import pytest
+
+from helpers.exercises import stride_padding as checks
+
+
+def right_size(side, kernel, stride, padding, dilation):
+    return (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def reads(stride=2, overhang=0):
+    counts = [0] * 32
+    for start in range(-overhang, 30 + overhang, stride):
+        for place in range(start, start + 3):
+            if 0 <= place < 32:
+                counts[place] += 1
+    return counts
+
+
+RIGHT = [(checks.output_size, right_size), (checks.coverage, reads()), (checks.border_share, 124 / 1024),
+         (checks.border_share, 0.121)]
+WRONG = [
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole pixels"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation spreads"),
+    (checks.output_size, lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "both sides"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "add one"),
+    (checks.output_size, lambda n, k, s, p, d: None, "return"),
+    (checks.output_size, 32, "function itself"),
+    (checks.coverage, reads(stride=1), "stride 1"),
+    (checks.coverage, reads(overhang=2), "more reads"),
+    (checks.coverage, [1, 2, 3], "32 are wanted"),
+    (checks.border_share, 2 / 32, "along one row"),
+    (checks.border_share, 0.125, "corners"),
+    (checks.border_share, 900 / 1024, "read no zero"),
+    (checks.border_share, 124, "over all"),
+]
+
+
+@pytest.mark.parametrize("check, answer", RIGHT)
+def test_right_answers_pass(check, answer):
+    assert check(answer)
+
+
+@pytest.mark.parametrize("check, answer, hint", WRONG)
+def test_likely_mistakes_get_their_hint(check, answer, hint, capsys):
+    assert not check(answer)
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("check", [checks.output_size, checks.coverage, checks.border_share])
+@pytest.mark.parametrize("answer", [None, "text", float("nan"), [], {}, object(), print, lambda: 1])
+def test_an_answer_of_the_wrong_kind_never_stops_a_notebook(check, answer):
+    assert not check(answer)

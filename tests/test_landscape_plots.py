@@ -1,0 +1,65 @@
+"""Maps and surfaces share the limits that they are given, and say what does not fit."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from helpers.plots import plot_contours, plot_surface, save_figure, use_style  # noqa: E402
+
+XS, YS = np.linspace(-1, 1, 5), np.linspace(-1, 1, 4)
+LOSSES = 1 + YS[:, None] ** 2 + 3 * (XS + 1)[None, :]
+PLOTS = {"contours": (plot_contours, {}), "surface": (plot_surface, {"projection": "3d"})}
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch):
+    monkeypatch.delenv("CIFAR_PROFILE", raising=False)
+    use_style()
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_draws_on_the_axes_it_is_given_the_same_each_time(name, tmp_path, capsys):
+    plot, options = PLOTS[name]
+    files = []
+    for number in range(2):
+        _, ax = plt.subplots(subplot_kw=options)
+        assert plot(XS, YS, LOSSES, ax=ax, title="a $ sign") is ax
+        files.append(save_figure(ax, str(number), alt="a figure", folder=tmp_path).read_bytes())
+    assert files[0] == files[1] and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_makes_axes_of_its_own(name):
+    assert PLOTS[name][0](XS, YS, LOSSES).get_xlabel() == "step along direction a"
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_losses_that_are_not_finite_count_as_the_highest(name):
+    broken = LOSSES.copy()
+    broken[0, 0], broken[1, 1] = np.inf, np.nan
+    PLOTS[name][0](XS, YS, broken, limits=(1, 5))
+
+
+def test_shared_limits_give_shared_contours_and_heights():
+    levels = [plot_contours(XS, YS, losses, limits=(1, 5)).collections[0].levels for losses in (LOSSES, 2 * LOSSES)]
+    assert (levels[0] == levels[1]).all() and levels[0][0] == pytest.approx(1) and levels[0][-1] == pytest.approx(5)
+    assert plot_surface(XS, YS, LOSSES, limits=(1, 5)).get_zlim() == pytest.approx((0, np.log10(5)))
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_what_does_not_fit_is_refused(name):
+    plot = PLOTS[name][0]
+    with pytest.raises(ValueError, match=r"losses \(5, 4\) do not fit 4 ys × 5 xs"):
+        plot(XS, YS, LOSSES.T)
+    with pytest.raises(ValueError, match="need 0 < low < high"):
+        plot(XS, YS, LOSSES, limits=(0, 5))
+
+
+def test_flat_axes_are_refused_for_a_surface():
+    with pytest.raises(ValueError, match="these axes are flat"):
+        plot_surface(XS, YS, LOSSES, ax=plt.subplots()[1])
