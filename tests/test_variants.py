@@ -92,7 +92,7 @@ def test_named_networks_are_those_shapes(name, shape):
 def test_every_parameter_takes_part():
     for name in MODELS:
         torch.manual_seed(0)
-        model, images = make_model(name, num_classes=3), torch.randn(2, 3, 16, 16)
+        model, images = make_model(name, num_classes=3), torch.randn(2, 3, 24, 24)
         for module in model.modules():
             if isinstance(module, StochasticDepth):
                 module.p = 0.0  # or an image might skip a block, whose gradient is then rightly 0
