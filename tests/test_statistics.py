@@ -71,6 +71,15 @@ def test_the_sentence_of_a_difference():
     assert str(found) == "-2.2 points, 95 % from -3.0 to -1.4, n = 3, p = 0.0012; 1 unfinished left out"
 
 
+def test_a_loss_is_not_told_in_points():
+    gains = [0.1, 0.2, 0.3]
+    made = record(*(run(seed, {"max_lr": 0.1}, 0.5 - gain) for seed, gain in enumerate(gains)),
+                  *(run(seed, {}, 0.5) for seed in range(3)))  # the loss of a run here is 1 − its accuracy
+    loss, accuracy = (str(difference(made, {"max_lr": 0.1}, {}, metric)) for metric in ("val_loss", "val_accuracy"))
+    assert loss.startswith("+0.200 in loss, 95 % from -0.048 to +0.448")
+    assert accuracy.startswith("-20.0 points, 95 % from -44.8 to +4.8")
+
+
 def test_diverged_runs_are_left_out_and_counted():
     ended = ["finished", *["diverged: loss is nan"] * 3]
     wild = record(*(run(seed, {"max_lr": 9.0}, 0.1, status) for seed, status in enumerate(ended)),

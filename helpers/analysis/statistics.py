@@ -99,15 +99,23 @@ class Difference(NamedTuple):
     seeds: tuple[int, ...]  # those that both have finished
     by_seed: tuple[float, ...]
     unfinished: int  # seeds of both of which at least one run diverged or failed
+    metric: str = "val_accuracy"
 
     def __str__(self) -> str:
-        points = " and ".join(f"{100 * value:+.1f}" for value in self.by_seed)
+        """A sentence, in percentage points, or for a loss in its own unit."""
+        is_loss = self.metric.endswith("loss")
+        unit = "in loss" if is_loss else "points"
+
+        def shown(value):
+            return f"{value:+.3f}" if is_loss else f"{100 * value:+.1f}"
+
+        each = " and ".join(shown(value) for value in self.by_seed)
         left_out = f"; {self.unfinished} unfinished left out" if self.unfinished else ""
         n = len(self.seeds)
         if n < ENOUGH:
-            seen = f": {points} points" if n else ""
+            seen = f": {each} {unit}" if n else ""
             return f"this record cannot tell (n = {n}, it takes {ENOUGH}){seen}{left_out}"
-        return (f"{100 * self.mean:+.1f} points, 95 % from {100 * self.low:+.1f} to {100 * self.high:+.1f}, "
+        return (f"{shown(self.mean)} {unit}, 95 % from {shown(self.low)} to {shown(self.high)}, "
                 f"n = {n}, p = {self.p:.2g}{left_out}")
 
 
@@ -139,9 +147,10 @@ def difference(record: dict, a: dict, b: dict, metric: str = "val_accuracy") -> 
     left_out = len(common) - len(finished)
     if len(gains) < ENOUGH:
         mean = float(np.mean(gains)) if gains else np.nan
-        return Difference(mean, np.nan, np.nan, np.nan, tuple(finished), tuple(gains), left_out)
+        return Difference(mean, np.nan, np.nan, np.nan, tuple(finished), tuple(gains), left_out, metric)
     about = mean_interval(gains)
-    return Difference(about.mean, about.low, about.high, _paired_p(gains), tuple(finished), tuple(gains), left_out)
+    p = _paired_p(gains)
+    return Difference(about.mean, about.low, about.high, p, tuple(finished), tuple(gains), left_out, metric)
 
 
 def _paired_p(gains: list[float]) -> float:
