@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAINS = re.compile(r"\b(fit|compare|run_seed|lr_range_test)\(")  # a notebook that calls one of these wants a GPU
+TRAINS = re.compile(r"\b(fit|sweep|run_seed|lr_range_test)\(")  # a notebook that calls one of these wants a GPU
 BADGES = re.compile(r"\n*^\[!\[Open in Colab\].*$", re.M)
 ADDRESS = re.compile(r'^ADDRESS = "(.*)"', re.M)
 GITHUB = re.compile(r"(?:https://github\.com/|ssh://git@github\.com/|git@github\.com:)?([\w.-]+/[\w.-]+?)(?:\.git)?/?")

@@ -98,7 +98,7 @@ def test_a_repository_elsewhere_gets_an_address_but_no_badges():
 
 
 @pytest.mark.parametrize("code, wants", [("history = fit(model, data, config)", True), ("describe(train)", False),
-                                         ("result = compare('a', train, val)", True), ("profit(3)", False)])
+                                         ("record = sweep('a', train, val)", True), ("profit(3)", False)])
 def test_notebooks_that_train_ask_colab_for_a_gpu(code, wants):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     address.ask_for_gpu(notebook)

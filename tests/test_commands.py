@@ -301,7 +301,7 @@ def test_predictions_are_filed_under_the_experiment_of_their_checkpoint(exact, t
 
 
 def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
-    words = ["lr-range-test", "--steps", "25", *NET, "--train-images", "40", "--batch-size", "10"]
+    words = ["lr-range-test", "--steps", "60", *NET, "--train-images", "40", "--batch-size", "10"]
     words += ["--micro-batch-size", "10"]
     assert main(words) == 0
     said = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
@@ -309,7 +309,7 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
     images = split_train_val(load_cifar())[0].first(40)
     torch.manual_seed(config.seed)
     batches = commands.make_loaders(images, None, replace(config, image_sizes=()), torch.device("cpu")).train
-    expected = lr_range_test(DepthwiseDilatedNet(10), batches, config, num_steps=25).suggestions
+    expected = lr_range_test(DepthwiseDilatedNet(10), batches, config, num_steps=60).suggestions
     assert {name.strip(): float(lr) for name, lr in said.items()} == pytest.approx(expected, rel=0.01)
 
 

@@ -18,8 +18,19 @@ def reads(stride=2, overhang=0):
     return counts
 
 
+def field(layers, *, jumps=True, dilate=True, early=False):
+    pixels, jump = 1, 1
+    for kernel, stride, dilation in layers:
+        if early:
+            jump *= stride
+        pixels += (kernel - 1) * (dilation if dilate else 1) * (jump if jumps else 1)
+        if not early:
+            jump *= stride
+    return pixels
+
+
 RIGHT = [(checks.output_size, right_size), (checks.coverage, reads()), (checks.border_share, 124 / 1024),
-         (checks.border_share, 0.121)]
+         (checks.border_share, 0.121), (checks.field_of_view, field)]
 WRONG = [
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole pixels"),
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation spreads"),
@@ -30,6 +41,11 @@ WRONG = [
     (checks.coverage, reads(stride=1), "stride 1"),
     (checks.coverage, reads(overhang=2), "more reads"),
     (checks.coverage, [1, 2, 3], "32 are wanted"),
+    (checks.field_of_view, lambda layers: field(layers, jumps=False), "strides of the layers before"),
+    (checks.field_of_view, lambda layers: field(layers, dilate=False), "dilation spreads"),
+    (checks.field_of_view, lambda layers: field(layers, early=True), "own stride comes after"),
+    (checks.field_of_view, lambda layers: None, "return"),
+    (checks.field_of_view, 9, "function itself"),
     (checks.border_share, 2 / 32, "along one row"),
     (checks.border_share, 0.125, "corners"),
     (checks.border_share, 900 / 1024, "read no zero"),
@@ -48,7 +64,7 @@ def test_likely_mistakes_get_their_hint(check, answer, hint, capsys):
     assert hint in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("check", [checks.output_size, checks.coverage, checks.border_share])
+@pytest.mark.parametrize("check", [checks.output_size, checks.coverage, checks.border_share, checks.field_of_view])
 @pytest.mark.parametrize("answer", [None, "text", float("nan"), [], {}, object(), print, lambda: 1])
 def test_an_answer_of_the_wrong_kind_never_stops_a_notebook(check, answer):
     assert not check(answer)

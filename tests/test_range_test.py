@@ -1,14 +1,18 @@
 """What the rules read off a range-test curve, and what they refuse, on curves whose answer is known by construction."""
 
+import inspect
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from helpers.data.loader import make_loaders
 from helpers.data.stand_in import make_stand_in
+from helpers.experiments import load_record
 from helpers.training.config import TrainConfig
-from helpers.training.range_test import RangeTest, lr_range_test, suggest_lrs
+from helpers.training.range_test import DEFAULT_RULE, RangeTest, lr_range_test, suggest_lrs
 
 LRS = np.geomspace(1e-5, 10, 121)
 X = np.log10(LRS)
@@ -82,6 +86,21 @@ def test_the_reason_for_a_missing_rule_reaches_the_reader():
     assert diverges.suggestions["minimum / 10"] == pytest.approx(diverges.lrs[-1] / 10) and diverges.reason == ""
 
 
-def test_no_steepest_place_is_an_error_that_says_why():
+def test_the_default_rule_is_the_one_that_scatters_least_over_seeds():
+    tests = load_record("range_test_readings")["measured"]["range_tests"]
+    readings = pd.DataFrame([test["suggestions"] for test in tests])
+    assert len(readings) == 8 and readings.notna().all(axis=None)
+    assert DEFAULT_RULE == (readings.max() / readings.min()).idxmin()
+    assert RangeTest([], [], tests[0]["suggestions"]).suggestion == tests[0]["suggestions"][DEFAULT_RULE]
+
+
+def test_the_default_range_is_wide_enough_for_the_default_rule():
+    largest = inspect.signature(lr_range_test).parameters["max_lr"].default
+    for test in load_record("range_test_readings")["measured"]["range_tests"]:
+        inside = [lr for lr in test["lrs"] if lr <= largest]
+        assert DEFAULT_RULE in suggest_lrs(inside, test["losses"][:len(inside)])
+
+
+def test_no_reading_of_the_default_rule_is_an_error_that_says_why():
     with pytest.raises(ValueError, match="suggests no learning rate: raise max_lr"):
-        _ = RangeTest([], [], {"valley": 0.1}, "raise max_lr").suggestion
+        _ = RangeTest([], [], {"steepest": 0.1}, "raise max_lr").suggestion

@@ -84,3 +84,51 @@ def border_share(answer) -> str:
     if abs(answer - 124) < 1e-9:
         return "the right number of outputs; the share is that over all of them"
     return "how many outputs lie in the outer ring, of 32 × 32?"
+
+
+STACKS = [  # (kernel, stride, dilation) of each layer
+    [(3, 1, 1)],
+    [(3, 1, 1), (3, 1, 1)],
+    [(3, 1, 2), (3, 1, 2)],
+    [(3, 2, 1), (3, 1, 1)],
+    [(3, 2, 1), (3, 2, 1), (3, 1, 1)],
+    [(5, 3, 1), (3, 1, 2)],
+    [(1, 2, 1), (3, 1, 1)],
+]
+
+
+def _traced_field(layers) -> int:
+    """From the first to the last pixel that one output reads, by the gradient: an oracle without a formula."""
+    image = torch.ones(1, 1, 1, 101, requires_grad=True)
+    out = image
+    for kernel, stride, dilation in layers:
+        out = F.conv2d(out, torch.ones(1, 1, 1, kernel), stride=(1, stride), dilation=(1, dilation))
+    out[..., out.shape[-1] // 2].sum().backward()
+    read = image.grad.flatten().nonzero().flatten()
+    return int(read[-1] - read[0] + 1)
+
+
+@exercise
+def field_of_view(answer) -> str:
+    """A function of layers, each (kernel, stride, dilation) → pixels from the first to the last that is read."""
+    if not callable(answer):
+        return "hand over the function itself: its name, without parentheses"
+    for layers in STACKS:
+        found, right = answer(layers), _traced_field(layers)
+        if found is None:
+            return "the function returns nothing: is there a `return`?"
+        if found != right:
+            return _field_hint(layers, found, right)
+    return ""
+
+
+def _field_hint(layers, found, right) -> str:
+    told = f"layers {layers}: an output reads {right} pixels across, yours says {found}"
+    reach = [dilation * (kernel - 1) for kernel, _, dilation in layers]
+    if found == 1 + sum(reach):
+        return f"a neighbor in a later map is several pixels away: multiply by the strides of the layers before. {told}"
+    if any(dilation > 1 for _, _, dilation in layers) and found < right:
+        return f"dilation spreads the filter over dilation · (kernel − 1) + 1 pixels. {told}"
+    if found > right:
+        return f"a layer's own stride comes after its filter: multiply with it only for the layers behind. {told}"
+    return told
