@@ -293,6 +293,15 @@ def test_differences_are_in_points_and_have_no_interval_where_none_is_known():
     assert ax.lines[-1].get_xdata() == [0, 0]
 
 
+def test_differences_of_a_loss_are_no_points():
+    in_loss = GAIN._replace(metric="val_loss")
+    ax = sweeps.plot_differences(["a"], [in_loss])
+    assert np.ravel(ax.lines[0].get_xdata()).tolist() == [0.01, 0.02, 0.03] and ax.get_xlabel() == "gained in loss"
+    assert sweeps.plot_differences(["a"], [GAIN]).get_xlabel() == "percentage points gained"
+    with pytest.raises(ValueError, match="one axis cannot show both"):
+        sweeps.plot_differences(["a", "b"], [GAIN, in_loss])
+
+
 def test_heatmaps_that_share_limits_give_a_value_the_same_color():
     first, second = (grids.plot_matrix([values], ["r"], "ab", limits=(0, 1)) for values in ([0.2, 0.4], [0.4, 1.0]))
     colors = [ax.images[0].cmap(ax.images[0].norm(ax.images[0].get_array())) for ax in (first, second)]

@@ -330,6 +330,21 @@ def test_after_a_kill_the_sweep_goes_on_where_it_stopped_and_two_workers_find_th
     assert without_time(after) == without_time(runs_of(tmp_path, "serial"))
 
 
+def test_a_worker_that_is_killed_costs_its_runs_only_and_the_error_says_how_to_go_on(tmp_path):
+    begun = start_sweep(tmp_path, 2, seeds=3)
+    while not runs_of(tmp_path) and begun.poll() is None:
+        time.sleep(0.02)
+    found = subprocess.run(["pgrep", "-P", str(begun.pid), "-f", "popen_loky"], capture_output=True, text=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    said = begun.communicate(timeout=120)[1]
+    assert begun.returncode == 1 and "RuntimeError: a process that trained was ended" in said
+    before = runs_of(tmp_path)
+    assert 1 <= len(before) < 6
+    start_sweep(tmp_path, 2, seeds=3).communicate(timeout=120)
+    after = runs_of(tmp_path)
+    assert len(after) == 6 and after[:len(before)] == before
+
+
 ON_DASK = SWEEP.replace("workers=int(sys.argv[1])", "progress=False").replace('if __name__ == "__main__":', """
 import joblib, os, signal, threading, time, pathlib
 from dask.distributed import Client, LocalCluster

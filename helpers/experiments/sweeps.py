@@ -188,11 +188,16 @@ def _add_run(path: Path, begun: dict, run: dict) -> None:
 def _run_all(jobs: list[_Job], train: ImageSet, val: ImageSet, workers: int | None) -> Iterator[dict]:
     """Make the runs and hand each one out as soon as it ends, in whatever order."""
     from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     tasks = (delayed(_run)(job, train.first(job.config.train_images), val) for job in jobs)
     own = _own_workers(len(jobs), workers)
-    with parallel_config(**own) if own else contextlib.nullcontext():
-        yield from Parallel(return_as="generator_unordered")(tasks)
+    try:
+        with parallel_config(**own) if own else contextlib.nullcontext():
+            yield from Parallel(return_as="generator_unordered")(tasks)
+    except TerminatedWorkerError as error:
+        raise RuntimeError("a process that trained was ended from outside, as for want of memory. All finished runs "
+                           "are kept: call `sweep` again to go on, with workers=1 if memory is short") from error
 
 
 def _own_workers(count: int, workers: int | None) -> dict:

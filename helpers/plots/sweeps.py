@@ -62,27 +62,31 @@ def plot_hill(series: dict, *, ax=None, xlabel: str, ylabel: str, title: str = "
     return ax
 
 
-def plot_differences(labels, differences, *, ax=None, xlabel="percentage points gained", title="") -> Axes:
+def plot_differences(labels, differences, *, ax=None, xlabel="", title="") -> Axes:
     """Paired differences on one scale: mean and interval per row, a dot per seed, zero marked.
 
     Parameters
     ----------
     differences : list
-        With ``mean``, ``low``, ``high`` and ``by_seed`` as fractions, for example of `analysis.difference`; drawn in
-        percentage points. Without an interval (NaN) only the dots are drawn.
+        With ``mean``, ``low``, ``high`` and ``by_seed``, as of `analysis.difference`: shares, drawn in percentage
+        points, or where their ``metric`` is a loss, in its own unit. Without an interval (NaN) only the dots are drawn.
     """
     labels = [plain(label) for label in labels]
     if len(labels) != len(differences):
         raise ValueError(f"{len(labels)} labels for {len(differences)} differences: one for each is needed")
     ax = plt.subplots(figsize=(6.4, 0.8 + 0.4 * len(labels)))[1] if ax is None else ax
+    losses = [getattr(one, "metric", "").endswith("loss") for one in differences]
+    if any(losses) and not all(losses):
+        raise ValueError("some differences are of a loss and some of a share: one axis cannot show both")
+    scale, unit = (1, "gained in loss") if any(losses) else (100, "percentage points gained")
     rows = np.arange(len(labels))
     for row, one in zip(rows, differences, strict=True):
-        ax.plot(100 * np.asarray(one.by_seed), [row] * len(one.by_seed), "o", color=COLORS[5], alpha=0.7)
+        ax.plot(scale * np.asarray(one.by_seed), [row] * len(one.by_seed), "o", color=COLORS[5], alpha=0.7)
         if np.isfinite(one.low):
-            ax.plot([100 * one.low, 100 * one.high], [row, row], color=COLORS[0], linewidth=2)
-            ax.plot(100 * one.mean, row, "D", color=COLORS[0], markersize=6)
+            ax.plot([scale * one.low, scale * one.high], [row, row], color=COLORS[0], linewidth=2)
+            ax.plot(scale * one.mean, row, "D", color=COLORS[0], markersize=6)
     ax.axvline(0, color="0.4", linewidth=1)
     ax.set_yticks(rows, labels)
     ax.invert_yaxis()
-    ax.set(xlabel=plain(xlabel), ylabel="change", title=plain(title))
+    ax.set(xlabel=plain(xlabel or unit), ylabel="change", title=plain(title))
     return ax
