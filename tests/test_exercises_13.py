@@ -1,0 +1,69 @@
+"""Checks of notebook 13: right answers pass, likely mistakes get their hint, and nothing stops a notebook."""
+
+import numpy as np
+import pytest
+
+from helpers.exercises import augmentation_ablation as checks
+
+
+def plan(parts):
+    found = {"nothing": []}
+    for part in parts:
+        found[f"only {part}"] = [part]
+        found[f"all but {part}"] = [other for other in parts if other != part]
+    return found | {"all": parts}
+
+
+def cut(image, other, y, x, height, width, kept=None):
+    rows, columns = slice(max(0, y), y + height), slice(max(0, x), x + width)
+    mixed = image.clone()
+    mixed[:, rows, columns] = other[:, rows, columns]
+    area = mixed[0, rows, columns].numel()
+    return mixed, (1 - area / 1024 if kept is None else kept(area, height, width))
+
+
+def interaction(neither, a, b, both):
+    return np.mean(both - a - b + neither)
+
+
+RIGHT = [(checks.leave_one_out, plan), (checks.cut, cut), (checks.interaction, interaction),
+         (checks.faults, ["A", "c "]), (checks.faults, ("c", "a"))]
+WRONG = [
+    (checks.leave_one_out, lambda parts: {"nothing": [], "all": parts}, "lacks 'only crop'"),
+    (checks.leave_one_out, lambda parts: plan(parts) | {"all but flip": ["flip"]}, "should hold ['crop', 'jitter']"),
+    (checks.leave_one_out, lambda parts: plan(parts) | {"all": parts[::-1]}, "keep the order"),
+    (checks.leave_one_out, lambda parts: plan(parts) | {"half": parts}, "'half' is no setting"),
+    (checks.leave_one_out, lambda parts: None, "return"),
+    (checks.leave_one_out, {}, "function itself"),
+    (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: 1 - h * w / 1024), "whole rectangle"),
+    (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: area / 1024), "what the other image got"),
+    (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: 0.5), "count the rows"),
+    (checks.cut, lambda image, other, *place: (other, 1 - 80 / 1024), "leave the pasting"),
+    (checks.cut, lambda *a: None, "return"),
+    (checks.interaction, lambda n, a, b, both: -interaction(n, a, b, both), "wrong sign"),
+    (checks.interaction, lambda n, a, b, both: np.mean(both - a - b), "are not gains"),
+    (checks.interaction, lambda n, a, b, both: np.mean(both - n), "gain together"),
+    (checks.interaction, lambda n, a, b, both: 0, "three gains"),
+    (checks.interaction, 0.1, "function itself"),
+    (checks.faults, ["a", "b", "c"], "b: compare"),
+    (checks.faults, ["c"], "a: what could"),
+    (checks.faults, ["a"], "c: is there"),
+    (checks.faults, ["d"], "letters from a to c"),
+]
+
+
+@pytest.mark.parametrize("check, answer", RIGHT)
+def test_right_answers_pass(check, answer):
+    assert check(answer)
+
+
+@pytest.mark.parametrize("check, answer, hint", WRONG)
+def test_likely_mistakes_get_their_hint(check, answer, hint, capsys):
+    assert not check(answer)
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("check", [checks.leave_one_out, checks.cut, checks.interaction, checks.faults])
+@pytest.mark.parametrize("answer", [None, "text", float("nan"), [], {}, object(), print, lambda: 1])
+def test_an_answer_of_the_wrong_kind_never_stops_a_notebook(check, answer):
+    assert not check(answer)
