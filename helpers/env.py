@@ -98,7 +98,8 @@ def device_name(device: torch.device | None = None) -> str:
         return f"{name} × {torch.distributed.get_world_size()}" if together else name
     if device.type == "mps":
         return "Apple MPS"
-    return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers.experiments.records import plain
+from helpers.experiments.records import runs_of
 
 ENOUGH = 3  # runs; fewer give no interval worth reading
 
@@ -140,7 +140,7 @@ def difference(record: dict, a: dict, b: dict, metric: str = "val_accuracy") -> 
     ValueError
         For a change that the record does not have.
     """
-    ours, theirs = (_values_by_seed(record, changes, metric) for changes in (a, b))
+    ours, theirs = (values_by_seed(record, changes, metric) for changes in (a, b))
     common = sorted(ours.keys() & theirs.keys())
     finished = [seed for seed in common if ours[seed] is not None and theirs[seed] is not None]
     gains = [ours[seed] - theirs[seed] for seed in finished]
@@ -161,23 +161,17 @@ def _paired_p(gains: list[float]) -> float:
 
 def predict_new_run(record: dict, changes: dict | None = None, metric: str = "val_accuracy") -> Interval:
     """Where one new seed of these changes will lie, with 95 % confidence, judged by the finished runs of a record."""
-    values = _values_by_seed(record, changes or {}, metric).values()
+    values = values_by_seed(record, changes or {}, metric).values()
     finished = [value for value in values if value is not None]
     if not finished:
         raise ValueError(f"no run of {changes or {}} in {record['experiment']!r} has finished: nothing to predict from")
     return new_run_interval(finished)
 
 
-def _values_by_seed(record: dict, changes: dict, metric: str) -> dict[int, float | None]:
-    """What each seed's run reached; None for one that diverged or failed."""
-    found = {}
-    for run in record["runs"]:
-        if {name: value for name, value in plain(run["changes"]).items() if name != "seed"} == plain(changes):
-            found[run["seed"]] = _measured(run, metric) if run["status"] == "finished" else None
-    if not found:
-        known = [str(each) for each in {str(run["changes"]): run["changes"] for run in record["runs"]}.values()]
-        raise ValueError(f"no run of {changes} in {record['experiment']!r}: it has {', '.join(known) or 'none'}")
-    return found
+def values_by_seed(record: dict, changes: dict, metric: str) -> dict[int, float | None]:
+    """What each seed's run of these changes reached; None for one that diverged or failed."""
+    return {run["seed"]: _measured(run, metric) if run["status"] == "finished" else None
+            for run in runs_of(record, changes)}
 
 
 def _measured(run: dict, metric: str) -> float:

@@ -1,12 +1,15 @@
 """The commands of script mode, one function each; `options` reads what they are given."""
 
+import json
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 from helpers import distributed
+from helpers.analysis.class_record import merge_class
 from helpers.analysis.hidden_test import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.analysis.predict import confidences
+from helpers.analysis.report import compare_run, report
 from helpers.cli.bench import run_speed, speed_table
 from helpers.cli.reference import REFERENCE, run_reference
 from helpers.cli.results import pace_sentence, records_table, results_table, write_tables
@@ -15,10 +18,10 @@ from helpers.data.image_set import channel_statistics, split_train_val
 from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.env import device_name, get_device, seed_everything
 from helpers.experiments.load import find_checkpoint, load_model
-from helpers.experiments.records import RECORDS, load_record, new_record, save_record
+from helpers.experiments.records import RECORDS, load_record, new_record, save_record, settings_of, write_record
 from helpers.experiments.run_folder import RunFolder, check_experiment, new_folder
 from helpers.models.registry import make_model
-from helpers.paths import ROOT
+from helpers.paths import ROOT, run_dir
 from helpers.training.checkpoints import load_checkpoint
 from helpers.training.config import TrainConfig
 from helpers.training.fit import evaluate, fit
@@ -178,11 +181,48 @@ def reference_command(arguments) -> None:
 
 
 def results_command(arguments) -> None:
+    if arguments.record:
+        print_reports(arguments.record)
+        return
     table = results_table()
     if arguments.write:
         write_records_page(RECORDS / "README.md")
         write_tables(ROOT / "README.md", {"results": table})
     print(table)
+
+
+def report_lines(record: dict) -> list[str]:
+    """The report of each setting of a record; what all have in common against them is said once, at the end."""
+    reports = {str(changes or "as configured"): report(record, changes) for changes in settings_of(record)}
+    if not reports:
+        return ["no runs, and nothing to report"]
+    first, *others = reports.values()
+    shared = [reason for reason in first.reasons if others and all(reason in one.reasons for one in others)]
+    lines = [f"{name}: {one._replace(reasons=tuple(reason for reason in one.reasons if reason not in shared))}"
+             for name, one in reports.items()]
+    return lines + ([f"Not results to report: {'; '.join(shared)}."] if shared else [])
+
+
+def print_reports(name: str) -> None:
+    """The sentence that each setting of a record allows; of a reader's record also how its runs fit the reference."""
+    own = run_dir() / "records" / f"{name}.json"
+    record = json.loads(own.read_text(encoding="utf-8")) if own.exists() else load_record(name)
+    print("\n".join(report_lines(record)))
+    if own.exists() and (RECORDS / own.name).exists():
+        reference = load_record(name)
+        for run in record["runs"]:
+            print(compare_run(run, reference))
+
+
+def merge_command(arguments) -> None:
+    out = Path(arguments.out)
+    if out.exists():
+        raise ValueError(f"{out} is already there: give another name, or move it away")
+    merged = merge_class(arguments.file, arguments.seeds)
+    write_record(merged.record, out)
+    print("\n".join(merged.notes))
+    print(f"wrote {out}: {len(merged.record['runs'])} runs of {len(arguments.file)} files")
+    print("\n".join(report_lines(merged.record)))
 
 
 def write_records_page(path: Path) -> None:

@@ -34,6 +34,12 @@ def pairs(text: str) -> tuple:
     return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
 
 
+def seed_ranges(text: str) -> list[int]:
+    """``100-102,110`` → [100, 101, 102, 110]."""
+    ends = [part.split("-") for part in text.split(",")]
+    return [seed for first, *last in ends for seed in range(int(first), int(last[0] if last else first) + 1)]
+
+
 def _add_config(parser: argparse.ArgumentParser) -> None:
     """Every field of `TrainConfig` as an option; what is not given stays as the preset has it."""
     parser.add_argument("--preset", choices=sorted(PRESETS), help="recipe to begin with (default: best)")
@@ -87,9 +93,15 @@ def make_parser() -> argparse.ArgumentParser:
                  "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
     option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
-    option = add(commands.results_command, "print the results table from the committed records")
+    option = add(commands.results_command, "print the results table, or what may be reported of one record")
+    option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
     option("--write", action="store_true",
            help="also write it into README.md, and the tables of all records into figures/records/README.md")
+    option = add(commands.merge_command, "merge the records that a class hands in, and say what fits and what does not")
+    option("file", nargs="+", help="a record of each student")
+    option("--out", required=True, help="file to write the merged record to")
+    option("--seeds", type=seed_ranges, metavar="100-129",
+           help="the seeds that were assigned: others are left out, missing ones named")
     _add_bench(add)
     return parser
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.analysis.statistics import mean_interval
-from helpers.experiments.records import RECORDS, load_record
+from helpers.experiments.records import RECORDS, device_of, load_record
 from helpers.paths import write_text
 
 # The rows of the README's table of results: what a row is called, and the records that it is made from.
@@ -113,8 +113,8 @@ def minutes_cell(record: dict) -> str:
 
 def device_cell(record: dict) -> str:
     """The devices of a record's runs, each once; runs that name none have the record's."""
-    devices = dict.fromkeys(run.get("device") or record["device"] for run in finished_runs(record))
-    return " + ".join(devices).replace("1 threads", "1 thread")
+    devices = dict.fromkeys(device_of(run, record) for run in finished_runs(record))
+    return " + ".join(devices)
 
 
 def table_row(cells: list[str]) -> str:

@@ -39,6 +39,11 @@ def recipe_version(run: dict) -> int:
     return run.get("recipe_version", 1)
 
 
+def device_of(run: dict, record: dict) -> str:
+    """The device that a run was made on; of runs from before each said so, the record's."""
+    return (run.get("device") or record["device"]).replace("1 threads", "1 thread")  # as older records say
+
+
 def plain(value):
     """A value as it comes back from a JSON file: tuples are lists, NumPy's numbers are Python's."""
     return json.loads(json.dumps(to_plain_data(value)))
@@ -90,6 +95,27 @@ def _first_difference(first: dict, other: dict) -> str:
     ours, theirs = _settings(first), _settings(other)
     name = next(name for name in ours | theirs if ours.get(name) != theirs.get(name))
     return f"{name} is {ours.get(name)!r} in one, {theirs.get(name)!r} in the other"
+
+
+def runs_of(record: dict, changes: dict) -> list[dict]:
+    """The runs of these changes, whatever their seed; `ValueError` names the known if there are none."""
+    found = [run for run in record["runs"] if without_seed(run["changes"]) == plain(changes)]
+    if not found:
+        known = [str(each) for each in {str(run["changes"]): run["changes"] for run in record["runs"]}.values()]
+        raise ValueError(f"no run of {changes} in {record['experiment']!r}: it has {', '.join(known) or 'none'}")
+    return found
+
+
+def without_seed(changes: dict) -> dict:
+    """Changes as a JSON file holds them, the seed left out."""
+    return {name: value for name, value in plain(changes).items() if name != "seed"}
+
+
+def settings_of(record: dict) -> list[dict]:
+    """The changes that the runs of a record were made with, each once, in order; the seed is no setting."""
+    found = {run_key({"seed": 0, "changes": without_seed(run["changes"])}): without_seed(run["changes"])
+             for run in record["runs"]}
+    return list(found.values())
 
 
 def table(record: dict) -> pd.DataFrame:
