@@ -97,13 +97,17 @@ def make_parser() -> argparse.ArgumentParser:
     option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
     option("--write", action="store_true",
            help="also write it into README.md, and the tables of all records into figures/records/README.md")
+    _add_merge(add)
+    _add_bench(add)
+    return parser
+
+
+def _add_merge(add) -> None:
     option = add(commands.merge_command, "merge the records that a class hands in, and say what fits and what does not")
     option("file", nargs="+", help="a record of each student")
     option("--out", required=True, help="file to write the merged record to")
     option("--seeds", type=seed_ranges, metavar="100-129",
            help="the seeds that were assigned: others are left out, missing ones named")
-    _add_bench(add)
-    return parser
 
 
 def _add_bench(add) -> None:
