@@ -7,6 +7,8 @@
     python notebooks/execute.py --address               badges and address, as `git remote get-url origin` says
     python notebooks/execute.py --address user/repository@branch
     python notebooks/execute.py --address none          takes them out again: so they are committed
+    python notebooks/execute.py --student DIR           copies without outputs and solutions
+    python notebooks/execute.py --solutions DIR         copies with solutions as cells, executed, checks passed
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from address import (
     with_badges,
     write_address,
 )
+from copies import failed_solutions, solution_copy, student_copy
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -75,9 +78,14 @@ def _is_progress(output) -> bool:
     return output.get("name") == "stderr" and (not text.strip() or bool(re.search(r"\r|\d+%\||^USDT:", text)))
 
 
-def execute(path: Path, folder: Path) -> str:
-    """Run one notebook and write it to `folder`, also when it fails; returns "" or what failed, with its cell."""
+def execute(path: Path, folder: Path, *, solutions: bool = False) -> str:
+    """Run one notebook and write it to `folder`, also when it fails; returns "" or what failed, with its cell.
+
+    With `solutions`, its folded solutions run as well, and one that does not pass its check is a failure.
+    """
     notebook = nbformat.read(path, as_version=4)
+    if solutions:
+        notebook = solution_copy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -89,6 +97,8 @@ def execute(path: Path, folder: Path) -> str:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failure = _describe(error, notebook)
+    if not failure and (failed := failed_solutions(notebook)):
+        failure = f"{len(failed)} solutions do not pass: {'; '.join(failed)}"
     normalize(notebook)
     folder.mkdir(parents=True, exist_ok=True)
     if not (failure and folder == path.parent):  # a failed run never replaces a committed notebook
@@ -117,6 +127,19 @@ def find_notebooks(only: str) -> list[Path]:
     return chosen
 
 
+def write_student_copies(paths: list[Path], folder: Path) -> None:
+    """Write each notebook's `student_copy`, and say what its first cell needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() == ROOT / "notebooks":
+        sys.exit(f"{folder} holds the notebooks themselves: name another folder")
+    for path in paths:
+        nbformat.write(student_copy(nbformat.read(path, as_version=4)), folder / path.name)
+    print(f"wrote {len(paths)} copies to {folder}")
+    if not present_address() and not folder.resolve().is_relative_to(ROOT):
+        print("They run inside a clone of this repository. To let them fetch it, write its address first: "
+              "python notebooks/execute.py --address")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="numbers of notebooks, for example 05 or 01,02")
@@ -125,7 +148,14 @@ def main() -> int:
     parser.add_argument("--build", type=Path, metavar="SCRIPT", help="make a notebook from a percent script")
     parser.add_argument("--address", nargs="?", const="origin", metavar="user/repository[@branch]",
                         help="write address and badges into notebooks and README; without a value, origin's")
+    parser.add_argument("--student", type=Path, metavar="DIR", help="copies without outputs and solutions, not run")
+    parser.add_argument("--solutions", type=Path, metavar="DIR", help="copies with solutions as cells, executed")
     arguments = parser.parse_args()
+    if arguments.write and (arguments.student or arguments.solutions):
+        parser.error("--write is for the committed notebooks: copies go to the folder that you name")
+    if arguments.student:
+        write_student_copies(find_notebooks(arguments.only), arguments.student)
+        return 0
     if arguments.address:
         try:
             address = read_address(arguments.address)
@@ -147,19 +177,19 @@ def main() -> int:
         parser.error("--write with profile smoke would commit stand-in results; use quick or full")
     figures = ROOT / "figures" if arguments.write else ROOT / "runs" / "figures"
     os.environ.setdefault("CIFAR_FIGURES", str(figures))
-    folder = ROOT / "notebooks" if arguments.write else ROOT / "runs" / "notebooks"
+    folder = ROOT / "notebooks" if arguments.write else arguments.solutions or ROOT / "runs" / "notebooks"
     rows = []
     for path in find_notebooks(arguments.only):
         print(f"{path.stem} … ", end="", flush=True)
         started = time.perf_counter()
-        failure = execute(path, folder)
+        failure = execute(path, folder, solutions=bool(arguments.solutions))
         seconds = time.perf_counter() - started
         rows.append((path.stem, seconds, failure))
         print(f"failed in {seconds:.0f} s\n    {failure}" if failure else f"ok in {seconds:.0f} s", flush=True)
     print(f"\n{'notebook':30s} {'profile':8s} {'seconds':>8s}  result")
     for name, seconds, failure in rows:
         print(f"{name:30s} {profile:8s} {seconds:8.1f}  {'failed: ' + failure if failure else 'ok'}")
-    print(f"executed copies: {folder.relative_to(ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
+    print(f"executed copies: {os.path.relpath(folder, ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
     return int(any(failure for *_, failure in rows))
 
 

@@ -8,32 +8,17 @@ from statistics import median
 import execute
 import nbformat
 import pytest
+from copies import failed_solutions, solution_cells, solution_copy, student_copy
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.S)
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
 
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def insert_solutions(notebook):
-    """After each folded solution a cell that runs it and repeats the check of the exercise before it."""
-    cells, check, count = [], None, 0
-    for cell in notebook.cells:
-        cells.append(cell)
-        if cell.cell_type == "code":
-            found = re.findall(r"^(checks\.\w+\(answer.*\));$", cell.source, re.M)
-            check = found[-1] if found else check
-        for solution in SOLUTION.findall(cell.source) if cell.cell_type == "markdown" else []:
-            cells.append(nbformat.v4.new_code_cell(f"{solution}\nassert {check}", id=f"solution-{count}"))
-            count += 1
-    notebook.cells = cells
-    return count
 
 
 def assert_every_picture_has_words(notebook):
@@ -50,9 +35,10 @@ def assert_every_picture_has_words(notebook):
 def test_runs_in_smoke_and_solutions_pass(path, tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR_PROFILE", "smoke")
     monkeypatch.setenv("CIFAR_FIGURES", str(tmp_path))
-    notebook = nbformat.read(path, as_version=4)
-    assert insert_solutions(notebook) >= 2, "an exercise needs a folded solution"
+    notebook = solution_copy(nbformat.read(path, as_version=4))
+    assert len(solution_cells(notebook)) >= 2, "an exercise needs a folded solution"
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    assert failed_solutions(notebook) == []
     assert list(tmp_path.glob("*.png")), "saves no figure"
     assert_every_picture_has_words(notebook)
 
@@ -103,3 +89,71 @@ def test_a_failing_notebook_is_named_with_cell_and_error(tmp_path):
     failure = execute.execute(path, tmp_path / "out")
     assert "code cell 2" in failure and "y = x / 0" in failure and "ZeroDivisionError" in failure
     assert (tmp_path / "out" / path.name).exists()
+
+
+@every_notebook
+def test_a_student_copy_keeps_the_exercises_and_gives_nothing_away(path):
+    whole = nbformat.read(path, as_version=4)
+    copy = student_copy(whole)
+    nbformat.validate(copy)
+    text = "\n".join(cell.source for cell in copy.cells)
+    assert "<details>" not in text and "colab-badge" not in text
+    solutions = [cell.source.rpartition("\n")[0] for cell in solution_cells(solution_copy(whole))]
+    assert solutions and not [solution for solution in solutions if solution in text]
+    assert not [cell for cell in code_cells(copy) if cell.outputs or cell.execution_count]
+    assert [cell.source for cell in code_cells(copy)] == [cell.source for cell in code_cells(whole)]
+    exercises = [cell.source for cell in code_cells(copy) if re.search(r"^checks\.", cell.source, re.M)]
+    assert exercises and all(re.search(r"^answer = None\b", source, re.M) for source in exercises)
+    assert set(re.findall(r"^\*\*\d\.\*\*", text, re.M)) == set(re.findall(
+        r"^\*\*\d\.\*\*", "\n".join(cell.source for cell in whole.cells), re.M))
+
+
+FOLDED = """**1.** What is it?
+<details><summary>One way</summary>
+
+```python
+answer = 2
+```
+</details>
+
+**2.** And now?
+<details><summary>Why so?</summary>Because.</details>
+"""
+
+
+def folded():
+    exercise = nbformat.v4.new_code_cell("answer = None\nchecks.first(answer);", id="b")
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Which?", id="a"), exercise,
+                                           nbformat.v4.new_markdown_cell(FOLDED, id="c")])
+
+
+def test_copies_of_a_folded_solution():
+    student, teacher = student_copy(folded()), solution_copy(folded())
+    assert student.cells[2].source == "**1.** What is it?\n\n**2.** And now?\n\n- Why so?"
+    assert [cell.source for cell in teacher.cells[2:]] == [
+        "**1.** What is it?", "answer = 2\nchecks.first(answer);",
+        "**2.** And now?\n<details><summary>Why so?</summary>Because.</details>"]
+    nbformat.validate(teacher)
+    assert len({cell.id for cell in teacher.cells}) == len(teacher.cells)
+
+
+@pytest.mark.parametrize("printed, failed", [("✓\n", []), ("✗ twice\n", ["✗ twice"]), ("", ["printed nothing"])])
+def test_a_solution_that_does_not_pass_is_named(printed, failed):
+    notebook = solution_copy(folded())
+    (cell,) = solution_cells(notebook)
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=printed)]
+    assert failed_solutions(notebook) == failed
+
+
+def test_a_solutions_copy_that_fails_its_check_is_a_failure(tmp_path):
+    notebook = folded()
+    notebook.cells[1].source = "class checks:\n    first = staticmethod(print)\nanswer = None\nchecks.first(answer);"
+    nbformat.write(notebook, tmp_path / "99_folded.ipynb")
+    assert execute.execute(tmp_path / "99_folded.ipynb", tmp_path / "out") == ""
+    failure = execute.execute(tmp_path / "99_folded.ipynb", tmp_path / "out", solutions=True)
+    assert failure == "1 solutions do not pass: 2"
+
+
+def test_the_notebooks_themselves_are_never_replaced_by_copies(capsys):
+    with pytest.raises(SystemExit, match="holds the notebooks themselves"):
+        execute.write_student_copies(NOTEBOOKS[:1], ROOT / "notebooks")
