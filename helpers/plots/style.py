@@ -57,6 +57,7 @@ def as_figure(target) -> Figure:
 def caption(target, text: str) -> None:
     """Write n, seeds, profile and device in small type under a figure."""
     figure = as_figure(target)
+    text = text.replace("CPU, 1 threads", "CPU, 1 thread")  # as older records say
     unbroken = text.replace("n = ", "n\u00a0=\u00a0")  # no line break inside
     characters = int(figure.get_figwidth() * 15)
     lines = textwrap.fill(unbroken, characters)
