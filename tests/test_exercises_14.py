@@ -56,10 +56,24 @@ def swallows(model, direction, step, measure):
         return 0.0
 
 
+def gains(a, b, tolerance, column=1):
+    pairs = [(mine, min(b, key=lambda other: abs(other[0] - mine[0]))) for mine in a]
+    return [mine[column] - other[column] for mine, other in pairs if abs(mine[0] - other[0]) <= tolerance]
+
+
+def average(values):
+    return sum(values) / len(values)
+
+
+def nearest(a, b, tolerance):
+    left = gains(a, b, tolerance)
+    return average(left) if left else None
+
+
 RIGHT = [
     ("layer_direction", lambda noise, weight: noise / noise.norm() * weight.norm()),
     ("restores", careful),
-    ("sharpness", lambda losses: (losses[:, [0, 2]].mean(1) - losses[:, 1]).mean()),
+    ("at_equal_loss", nearest),
     ("fair_comparison", 3),
     ("fair_comparison", torch.tensor(3)),
 ]
@@ -77,15 +91,23 @@ MISTAKES = [
     ("restores", lambda m, d, s, measure: measure(m), "not at weights"),
     ("restores", lambda m, d, s, measure: 1.25, "never called"),
     ("restores", lambda *arguments: careful(*arguments) and None, "return what"),
-    ("sharpness", lambda losses: losses[:, [0, 2]].mean(), "begins at the loss of the center"),
-    ("sharpness", lambda losses: (losses[:, 2] - losses[:, 1]).mean(), "only one side"),
-    ("sharpness", lambda losses: (losses[:, 0] - losses[:, 1]).mean(), "only one side"),
-    ("sharpness", lambda losses: (losses - losses[:, 1:2]).max(), "largest rise"),
-    ("sharpness", lambda losses: 7, "average"),
-    ("fair_comparison", 1, "different losses"),
-    ("fair_comparison", 2, "raw noise"),
-    ("fair_comparison", 4, "one draw"),
-    ("fair_comparison", 9, "1, 2, 3 or 4"),
+    ("at_equal_loss", lambda a, b, t: -nearest(a, b, t), "sign is turned"),
+    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)), "sum over the pairs"),
+    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)) / len(a), "the pairs that are left"),
+    ("at_equal_loss", lambda a, b, t: nearest(a, b, 99), "must be left out"),
+    ("at_equal_loss", lambda a, b, t: average([x - y for m, x in a for n, y in b if abs(m - n) <= t]), "only *one*"),
+    ("at_equal_loss", lambda a, b, t: average([y for _, y in a]) - average([y for _, y in b]), "all runs"),
+    ("at_equal_loss", lambda a, b, t: average([x - y for (_, x), (_, y) in zip(a, b, strict=False)]), "by their place"),
+    ("at_equal_loss", lambda a, b, t: average(gains(a, b, t, column=0)), "losses are subtracted"),
+    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)) / len(gains(a, b, t)), "return None"),
+    ("at_equal_loss", lambda a, b, t: average(gains(a, b, t) or [float("nan")]), "return None"),
+    ("at_equal_loss", lambda a, b, t: None, "returns None"),
+    ("at_equal_loss", lambda a, b, t: 7, "nearest loss"),
+    ("fair_comparison", 1, "raw noise"),
+    ("fair_comparison", 2, "losses lie far apart"),
+    ("fair_comparison", 4, "different questions"),
+    ("fair_comparison", 5, "one draw"),
+    ("fair_comparison", 9, "from 1 to 5"),
 ]
 
 
@@ -100,7 +122,7 @@ def test_a_mistake_gets_its_hint(name, answer, hint, capsys):
     assert hint in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["layer_direction", "restores", "sharpness", "fair_comparison"])
+@pytest.mark.parametrize("name", ["layer_direction", "restores", "at_equal_loss", "fair_comparison"])
 @pytest.mark.parametrize("answer", [None, "text", [1, 2], float("nan"), object(), lambda: 1, {}])
 def test_an_answer_of_the_wrong_kind_never_raises(name, answer, capsys):
     assert not getattr(checks, name)(answer)

@@ -23,9 +23,53 @@ def on_reflected(image, kernel):
     return F.conv2d(padded, kernel[None, None])[0, 0]
 
 
-def color_of(filters, dim):
-    rest = filters - filters.mean(dim, keepdim=True)
-    return rest.square().sum((1, 2, 3)) / filters.square().sum((1, 2, 3))
+def ring_of(u, v, k=7):
+    """The squared distance of a frequency from zero, in whole numbers: another way to find the rings."""
+    return min(u, k - u) ** 2 + min(v, k - v) ** 2
+
+
+def over_rings(power):
+    rings = {}
+    for u in range(7):
+        for v in range(7):
+            rings.setdefault(ring_of(u, v), []).append((u, v))
+    result = power.copy()
+    for members in rings.values():
+        rows, columns = zip(*members, strict=True)
+        result[:, rows, columns] = power[:, rows, columns].sum(1, keepdims=True) / len(members)
+    return result
+
+
+def power_of(filters):
+    return (np.abs(np.fft.fft2(filters)) ** 2).sum(1)
+
+
+def shaped(noise, factor):
+    return np.fft.ifft2(np.fft.fft2(noise) * factor[:, None]).real
+
+
+def smooth(filters, noise):
+    return shaped(noise, over_rings(power_of(filters)) ** 0.5)
+
+
+def smooth_in_torch(filters, noise):
+    """As a tensor, without the mean and at a scale of its own: both are free."""
+    made = 3 * torch.as_tensor(smooth(filters, noise))
+    return made - made.mean((2, 3), keepdim=True)
+
+
+def one_profile(filters, noise):
+    power = power_of(filters)
+    share = (power / power.sum((1, 2), keepdims=True)).mean(0, keepdims=True)
+    return shaped(noise, over_rings(share) ** 0.5)
+
+
+def still_complex(filters, noise):
+    return np.fft.ifft2(np.fft.fft2(noise) * over_rings(power_of(filters))[:, None] ** 0.5)
+
+
+def blurred(filters, noise):
+    return noise + np.roll(noise, 1, 2) + np.roll(noise, -1, 2)
 
 
 def tail(lost, won):
@@ -45,11 +89,12 @@ def chi_square(lost, won):
 RIGHT = [
     ("padded_convolution", by_loops),
     ("padded_convolution", lambda x, k: F.conv2d(x[None, None], k[None, None], padding=len(k) // 2)[0, 0]),
-    ("color_share", lambda f: color_of(f, 1)),
-    ("color_share", lambda f: f.var(1, correction=0).sum((1, 2)) * 3 / (f**2).sum((1, 2, 3))),
+    ("smooth_control", smooth),
+    ("smooth_control", smooth_in_torch),
     ("mcnemar", exact),
-    ("what_batch_norm_makes_of_zero", 1.1),
-    ("what_batch_norm_makes_of_zero", torch.tensor([1.1])),
+    ("supported", ["b", "e"]),
+    ("supported", "E b".split()),
+    ("supported", {"B", "e"}),
 ]
 WRONG = [
     ("padded_convolution", by_loops(torch.ones(5, 5), torch.ones(3, 3)), "function itself"),
@@ -59,23 +104,30 @@ WRONG = [
     ("padded_convolution", on_reflected, "there are zeros"),
     ("padded_convolution", lambda x, k: x.sum(), "has shape"),
     ("padded_convolution", lambda x, k: x, "sum of kernel"),
-    ("color_share", lambda f: color_of(f, (2, 3)), "over positions"),
-    ("color_share", lambda f: color_of(f, (1, 2, 3)), "whole filter"),
-    ("color_share", lambda f: 1 - color_of(f, 1), "share of gray"),
-    ("color_share", lambda f: 1 - (1 - color_of(f, 1)) / 3, "three times"),
-    ("color_share", lambda f: color_of(f, 1).mean(), "one number per filter"),
-    ("color_share", lambda f: f.std((1, 2, 3)), "over the three colors"),
+    ("smooth_control", lambda f, n: shaped(n, power_of(f) ** 0.5), "keeps each filter's direction"),
+    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f))), "take its root"),
+    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f) ** 0.5)), "means of amplitudes"),
+    ("smooth_control", one_profile, "one profile for all"),
+    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f)).mean(0, keepdims=True) ** 0.5), "one profile"),
+    ("smooth_control", blurred, "all filters alike"),
+    ("smooth_control", still_complex, "take .real"),
+    ("smooth_control", lambda f, n: np.fft.fft2(n), "a filter is real"),
+    ("smooth_control", lambda f, n: f, "what went in"),
+    ("smooth_control", lambda f, n: n, "what went in"),
+    ("smooth_control", lambda f, n: smooth(f, n)[0], "a random filter per filter"),
+    ("smooth_control", lambda f, n: f * n, "transformed back"),
+    ("smooth_control", smooth(np.ones((1, 3, 7, 7)), np.ones((1, 3, 7, 7))), "function itself"),
     ("mcnemar", tail, "one side only"),
     ("mcnemar", chi_square, "approximation"),
     ("mcnemar", lambda lost, won: 2 * tail(lost, won), "p is 1"),
     ("mcnemar", lambda lost, won: lost - won, "between 0 and 1"),
     ("mcnemar", lambda lost, won: won / (lost + won), "how odd"),
-    ("what_batch_norm_makes_of_zero", 0, "not the mean"),
-    ("what_batch_norm_makes_of_zero", 0.1, "bias alone"),
-    ("what_batch_norm_makes_of_zero", 2.1, "root of 0.25"),
-    ("what_batch_norm_makes_of_zero", 1.0, "bias is missing"),
-    ("what_batch_norm_makes_of_zero", -0.9, "adds 0.5"),
-    ("what_batch_norm_makes_of_zero", 7, "then ReLU"),
+    ("supported", ["a", "b", "e"], "not 'equal'"),
+    ("supported", ["b", "c", "e"], "untrained network's maps"),
+    ("supported", ["b", "d", "e"], "cannot tell"),
+    ("supported", ["b"], "e is supported"),
+    ("supported", ["e"], "b is supported"),
+    ("supported", ["f"], "letters from a to e"),
 ]
 
 

@@ -6,16 +6,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.analysis import (
+from helpers.analysis.filters import (
+    class_neighbors,
     color_opponency,
     equally_smooth_filters,
     feature_maps,
     keeping_outputs,
     maximize_filter,
     orientation_selectivity,
+    orientation_walk,
     random_filters,
     without_filters,
 )
+from helpers.data import ImageSet
 from helpers.models import CustomResNet
 
 Y, X = np.mgrid[-3:4, -3:4].astype(float)
@@ -64,6 +67,26 @@ def test_a_plane_wave_has_one_direction_and_two_crossed_ones_have_none():
     assert orientation_selectivity([wave, crossed]) == pytest.approx([1, 0], abs=1e-12)
 
 
+def test_the_walk_of_crossed_stripes_goes_out_and_comes_back():
+    """Upright stripes are steps of angle 0, level ones of half a turn; diagonal ones go up, and stay there."""
+    upright = np.stack([np.cos(2 * np.pi * 2 * X / 7)] * 3)
+    level, diagonal = upright.transpose(0, 2, 1), np.stack([np.cos(2 * np.pi * (X + Y) / 7)] * 3)
+    walks = orientation_walk([upright, upright + 2 * level, diagonal, blob(0, 0, 0)])
+    assert walks.shape == (4, 48)
+    assert np.abs(walks.imag[:2]).max() == pytest.approx(0, abs=1e-9)
+    assert walks[1].real.max() == pytest.approx(0.2)
+    assert walks[:, -1] == pytest.approx([1, -0.6, 1j, 0], abs=1e-9)
+
+
+def test_a_walk_goes_in_order_of_direction_and_as_far_as_the_power():
+    walk = orientation_walk(random_filters(1, (3, 7, 7), seed=4))[0]
+    steps = np.diff(walk, prepend=0)
+    turned = np.angle(steps) % (2 * np.pi)
+    turned[turned > 2 * np.pi - 1e-9] = 0
+    assert (np.diff(turned) > -1e-9).all()
+    assert np.abs(steps).sum() == pytest.approx(1)
+
+
 def test_opponency_of_single_colors_by_hand():
     """(1, 0, 0) is (1/3, 1/3, 1/3) of gray and energy 2/3 besides; (1, −1, 0) has no gray at all."""
     filters = np.stack([blob(1, 0, 0), blob(2, 2, 2), blob(1, 1, -2), blob(0, 0, 0)])
@@ -108,6 +131,21 @@ def test_each_filter_counts_alike_in_the_power_of_smooth_ones():
     assert rings[1] / power.sum() == pytest.approx(0.6, abs=0.02)
 
 
+def test_each_filter_may_have_random_ones_of_its_own():
+    """A wave of frequency 1 and one of frequency 2: no random filter of the one has any power of the other's."""
+    first, second = (np.stack([np.cos(2 * np.pi * k * X / 7)] * 3) for k in (1, 2))
+    random = equally_smooth_filters([first, second], 50, each=True)
+    power = (np.abs(np.fft.fft2(random)) ** 2).sum(1)
+    assert random.shape == (100, 3, 7, 7)
+    assert (power[:50, 0, 1] > 0.01).all() and power[:50, 0, 2].max() < 1e-20
+    assert (power[50:, 0, 2] > 0.01).all() and power[50:, 0, 1].max() < 1e-20
+
+
+def test_one_filter_with_its_own_profile_is_the_mean_of_one():
+    filters = random_filters(1, (3, 7, 7), seed=2)
+    np.testing.assert_allclose(equally_smooth_filters(filters, 5, each=True), equally_smooth_filters(filters, 5))
+
+
 def test_scale_and_quarter_turns_change_nothing():
     filters = random_filters(6, (3, 7, 7))
     turned = 5 * np.rot90(filters, axes=(2, 3))
@@ -130,6 +168,31 @@ def test_feature_maps_are_those_of_the_pass_and_leave_no_trace(model):
     model.eval()
     expected = model.layer3(model.layer2(model.layer1(model.prep(images))))
     torch.testing.assert_close(maps["layer3"], expected.detach())
+
+
+def test_class_neighbors_by_loops(model):
+    """Image by image and without the helper's passes: maxima, less their mean, the largest cosine."""
+    generator = torch.Generator().manual_seed(6)
+    known, asked = (ImageSet(torch.randint(256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8),
+                             torch.randint(3, (count,), generator=generator), ("a", "b", "c"), "made up", False)
+                    for count in (260, 20))
+    mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.3, 0.4])
+    got = class_neighbors(model, ["layer1", "layer2"], known, asked, (mean, std))
+    model.eval()
+
+    def code(image):
+        normalized = (image.float() / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+        with torch.no_grad():
+            return model.layer1(model.prep(normalized[None]))[0].flatten(1).max(1).values.numpy()
+
+    theirs = np.array([code(image) for image in known.images])
+    center = theirs.mean(0)
+    for number, image in enumerate(asked.images):
+        mine = code(image) - center
+        cosines = [mine @ (other - center) / np.linalg.norm(other - center) for other in theirs]
+        assert got["layer1"][number] == (known.labels[int(np.argmax(cosines))] == asked.labels[number]).item()
+    assert set(got) == {"layer1", "layer2"} and 0 < got["layer1"].sum() < 20
+    assert hooks(model) == 0
 
 
 def test_hooks_are_gone_after_an_error(model):
@@ -192,3 +255,23 @@ def test_ascent_rises_repeats_and_leaves_the_network_alone(model):
     assert model.training and hooks(model) == 0
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_channels_that_climb_together_do_not_disturb_each_other(model):
+    """Each image of a group is the one that climbs alone from the same start."""
+    starts = torch.Generator().manual_seed(5)
+    alone = [maximize_filter(model, "layer2.1", channel, starts, size=16, steps=8) for channel in (3, 0, 3)]
+    again = torch.Generator().manual_seed(5)
+    images, responses = maximize_filter(model, "layer2.1", [3, 0, 3], again, size=16, steps=8)
+    torch.testing.assert_close(images, torch.stack([image for image, _ in alone]), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(responses, np.transpose([single for _, single in alone]), rtol=1e-3, atol=1e-4)
+
+
+def test_a_unit_without_slope_leaves_its_image_alone():
+    """Weights of zero answer to nothing: the start stays, scaled, and is not NaN."""
+    layer = nn.Conv2d(3, 2, 3, padding=1)
+    with torch.no_grad():
+        layer.weight[1] = 0
+    start = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(2))[1]
+    images, _ = maximize_filter(nn.Sequential(layer), "0", [0, 1], torch.Generator().manual_seed(2), size=8, steps=3)
+    torch.testing.assert_close(images[1], start / start.square().mean().sqrt())

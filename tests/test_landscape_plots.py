@@ -63,3 +63,21 @@ def test_what_does_not_fit_is_refused(name):
 def test_flat_axes_are_refused_for_a_surface():
     with pytest.raises(ValueError, match="these axes are flat"):
         plot_surface(XS, YS, LOSSES, ax=plt.subplots()[1])
+
+
+def test_a_narrow_range_of_losses_has_ticks_that_differ():
+    ax = plot_contours(XS, YS, LOSSES, limits=(2.31, 2.61))
+    bar = ax.figure.axes[1]
+    words = [label.get_text() for label in bar.get_yticklabels()]
+    heights = [label.get_text() for label in plot_surface(XS, YS, LOSSES, limits=(2.31, 2.61)).get_zticklabels()]
+    assert len(set(words)) == len(words) > 2
+    assert len(set(heights)) == len(heights) > 2
+
+
+def test_the_labels_of_a_surface_are_not_cut_off():
+    figure, axes = plt.subplots(1, 2, figsize=(8.5, 4.6), subplot_kw={"projection": "3d"})
+    for ax in axes:
+        plot_surface(XS, YS, LOSSES, ax=ax, title="a title")
+    figure.canvas.draw()
+    for ax, edge in zip(axes, (axes[1].bbox.x0, figure.bbox.x1), strict=True):  # what lies to the right of each
+        assert ax.zaxis.label.get_window_extent().x1 <= edge

@@ -38,29 +38,65 @@ def _convolved(kernel: torch.Tensor) -> torch.Tensor:
 
 
 @exercise
-def color_share(answer) -> str:
-    """A function filters (n, 3, k, k) → share of each one's energy that a gray picture cannot reach, (n,)."""
+def smooth_control(answer) -> str:
+    """A function (filters, noise), both (n, 3, k, k) → noise with the power of *its own* filter at each distance."""
     if not callable(answer):
         return "hand over the function itself, without brackets"
-    filters = torch.randn(5, 3, 7, 7, generator=torch.Generator().manual_seed(1))
-    got = np.asarray(torch.as_tensor(answer(filters.clone())), dtype=float)
-    energy = filters.square().sum((1, 2, 3)).numpy()
-    gray = 3 * filters.mean(1).square().sum((1, 2)).numpy() / energy
-    over_positions = (filters - filters.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)).numpy() / energy
-    over_everything = (filters - filters.mean((1, 2, 3), keepdim=True)).square().sum((1, 2, 3)).numpy() / energy
-    if got.shape != gray.shape:
-        return f"one number per filter is wanted, shape {gray.shape}; this has {got.shape}"
-    if np.allclose(got, 1 - gray, atol=1e-4):
+    generator = np.random.default_rng(1)
+    filters, noise = (generator.normal(size=(4, 3, 7, 7)).cumsum(2) for _ in range(2))
+    got = np.asarray(answer(filters.copy(), noise.copy()))
+    if got.shape != noise.shape:
+        return f"a random filter per filter is wanted, shape {noise.shape}; this has {got.shape}"
+    if np.iscomplexobj(got):
+        if np.abs(got.imag).max() < 1e-9 * np.abs(got).max():
+            return "what comes back is complex, with an imaginary part of rounding errors: take .real"
+        return "a filter is real: is the factor the same for a frequency and for its negative?"
+    if np.allclose(got, filters) or np.allclose(got, noise):
+        return "this hands back what went in: scale the noise's transform, and transform back"
+    return _judge_gains(_gains(got, noise), filters)
+
+
+def _judge_gains(gains: np.ndarray, filters: np.ndarray) -> str:
+    """A hint for gains (n, colors, k, k) of a control over its noise, by what they should have been."""
+    power = (np.abs(np.fft.fft2(filters)) ** 2).sum(1)
+    over_rings = _ring_means(power)
+    shared = (power / power.sum((1, 2), keepdims=True)).mean(0, keepdims=True).repeat(len(power), 0)
+    if _alike(gains, over_rings**0.5):
         return ""
-    if np.allclose(got, over_positions, atol=1e-4):
-        return "that mean is over positions; gray is what the three *colors* of one position have in common"
-    if np.allclose(got, over_everything, atol=1e-4):
-        return "that mean is one number for the whole filter; gray is a mean over the colors at each position"
-    if np.allclose(got, gray, atol=1e-4):
-        return "that is the share of gray; the color share is what is left"
-    if np.allclose(got, 1 - gray / 3, atol=1e-4):
-        return "the gray part stands at three colors: count its energy three times"
-    return "take the mean over the three colors at each position; what is left of the energy, over all of it?"
+    if _alike(gains, power**0.5) or _alike(gains, power):
+        return "that keeps each filter's direction, too: take the mean of power over all frequencies of a distance"
+    if _alike(gains, over_rings):
+        return "that factor is a power; the transform is an amplitude: take its root"
+    if _alike(gains, _ring_means(power**0.5)):
+        return "those are means of amplitudes; it is power that is shared: take the mean first, then the root"
+    if _alike(gains, _ring_means(shared) ** 0.5) or _alike(gains, over_rings.mean(0, keepdims=True) ** 0.5):
+        return "that is one profile for all filters; here each is to have its own"
+    if _alike(gains, gains.mean((0, 1), keepdims=True)[:, 0]):
+        return "this treats all filters alike, whatever their power: each is to have its own profile"
+    return "noise's transform × root of the filter's mean power at that distance, and transformed back"
+
+
+def _gains(filters: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """By how much each amplitude of the noise has grown."""
+    return np.abs(np.fft.fft2(filters)) / np.abs(np.fft.fft2(noise))
+
+
+def _ring_means(values: np.ndarray) -> np.ndarray:
+    """Values (n, k, k) at frequencies of `np.fft.fftfreq`, each replaced by the mean over its distance from zero."""
+    frequency = np.fft.fftfreq(values.shape[-1])
+    distance = np.hypot(frequency[:, None], frequency[None, :]).round(6)
+    means = np.empty_like(values)
+    for ring in np.unique(distance):
+        means[:, distance == ring] = values[:, distance == ring].mean(1, keepdims=True)
+    return means
+
+
+def _alike(gains: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether gains (n, colors, k, k) are as expected (n, k, k), but for one factor per filter; the mean is free."""
+    gains, expected = (np.broadcast_to(part, gains.shape).reshape(len(gains), 3, -1)[..., 1:]
+                       for part in (gains, expected[:, None]))
+    ratio = gains / expected
+    return np.allclose(ratio, ratio.mean((1, 2), keepdims=True), rtol=1e-4)
 
 
 @exercise
@@ -86,20 +122,23 @@ def mcnemar(answer) -> str:
     return "only images that changed count: of lost + won, how odd is it that so many were lost, at 1/2 each?"
 
 
+CLAIMS, SUPPORTED = set("abcde"), {"b", "e"}
+
+
 @exercise
-def what_batch_norm_makes_of_zero(answer) -> str:
-    """Output after batch norm (running mean −0.5, variance 0.25, weight 1, bias 0.1) and ReLU for an input of zero."""
-    answer = number(answer)
-    if abs(answer - 1.1) < 1e-3:
+def supported(answer) -> str:
+    """What of five sentences, by letter, this notebook supports."""
+    given = {str(letter).strip().lower() for letter in answer}
+    if not given or not given <= CLAIMS:
+        return "give letters from a to e in a list, for example ['a']"
+    if "a" in given:
+        return "a: 'not told apart with three seeds' is not 'equal'; how wide is the interval?"
+    if "c" in given:
+        return "c: the untrained network's maps show the animal as well; that is the picture's doing"
+    if "d" in given:
+        return "d: a large p says that 5,000 images cannot tell; and each was taken away alone"
+    if given == SUPPORTED:
         return ""
-    if abs(answer) < 1e-6:
-        return "zero is not the mean that batch norm expects: it subtracts −0.5 first"
-    if abs(answer - 0.1) < 1e-6:
-        return "that is the bias alone; the running mean is subtracted, too"
-    if abs(answer - 2.1) < 1e-3:
-        return "divide by the standard deviation, the root of 0.25"
-    if abs(answer - 1.0) < 1e-3:
-        return "the bias is missing"
-    if abs(answer + 0.9) < 1e-3:
-        return "subtracting −0.5 adds 0.5"
-    return "(input − mean) / standard deviation × weight + bias, then ReLU"
+    if "b" not in given:
+        return "b is supported as well: how much of the gain does smooth noise reach that has learned nothing?"
+    return "e is supported as well: count the filters beyond 95 % of chance, to the left and to the right"

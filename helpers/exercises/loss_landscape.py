@@ -1,6 +1,5 @@
 """Checks of notebook 14."""
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -96,36 +95,56 @@ def _after_an_error(answer) -> str:
     return "an error in measure must reach the caller: finally, without except"
 
 
+RUNS_A = [(1.0, 0.30), (1.5, 0.20), (2.2, 0.05)]
+RUNS_B = [(1.52, 0.12), (1.04, 0.15), (2.9, 0.01), (1.08, 0.40)]
+
+
 @exercise
-def sharpness(answer) -> str:
-    """A function losses (directions, 3) at steps −r, 0, r → the mean rise over both sides and all directions."""
-    losses = np.array([[1.0, 0.5, 2.0], [3.0, 0.5, 1.5]])
-    given = number(answer(losses.copy()))
+def at_equal_loss(answer) -> str:
+    """A function (a, b, tolerance) → how much sharper the runs of a are than those of b with the nearest loss."""
+    given = answer(list(RUNS_A), list(RUNS_B), 0.1)
+    if given is None:
+        return "two of the three runs have a partner within the tolerance, and your function returns None"
+    given = number(given)
     mistakes = {
-        1.375: "",
-        1.875: "that is the mean loss at the rim; the rise begins at the loss of the center",
-        1.25: "only one side of the center: average −r and r",
-        1.5: "only one side of the center: average −r and r",
-        2.5: "that is the largest rise; the mean is wanted",
-        1.375 * 2: "both sides are summed: average them",
+        0.115: "",
+        -0.115: "the sign is turned: a minus b is wanted",
+        0.23: "that is the sum over the pairs: the mean is wanted",
+        0.23 / 3: "divide by the pairs that are left, not by all runs of a",
+        0.16 / 3: "a pair whose losses differ by more than the tolerance must be left out",
+        0.13 / 3: "each run of a meets only *one* run of b, the one with the nearest loss",
+        0.55 / 3 - 0.17: "that compares all runs, whatever their loss",
+        0.09: "the runs are paired by their place in the list: pair them by loss",
+        -0.03: "the losses are subtracted: pair by loss, but subtract the sharpness",
     }
     for value, hint in mistakes.items():
         if abs(given - value) < 1e-6:
-            return hint
-    return "average (loss at −r + loss at r) / 2 − loss at 0 over the rows"
+            return hint or _without_partner(answer)
+    return "for each run of a: find the run of b with the nearest loss, drop it if too far, subtract; then average"
+
+
+def _without_partner(answer) -> str:
+    """A hint where a list of runs without any partner is not answered by None."""
+    hint = "where no pair is left there is nothing to compare: return None"
+    try:
+        nothing = answer([(1.0, 0.3)], [(2.0, 0.1)], 0.1)
+    except (ZeroDivisionError, IndexError, ValueError):
+        return hint
+    return "" if nothing is None else hint
 
 
 COMPARISONS = {
-    1: "their colors and heights begin and end elsewhere: equal colors are different losses",
-    2: "raw noise is long beside small weights and short beside large ones: the step is not the same for both",
-    4: "one direction is one draw: another pair may turn the order round",
+    1: "raw noise is long beside small weights and short beside large ones: the step is not the same for both",
+    2: "the losses lie far apart: who has dug less deep has less steep walls",
+    4: "the two are asked different questions: what training would see, and what a finished network suffers",
+    5: "one direction from one seed is one draw: another may turn the order round",
 }
 
 
 @exercise
 def fair_comparison(answer) -> str:
-    """The number of the one fair comparison of four."""
+    """The number of the one fair comparison of five."""
     given = number(answer)
     if given == 3:
         return ""
-    return COMPARISONS.get(given, "1, 2, 3 or 4 is wanted")
+    return COMPARISONS.get(given, "a number from 1 to 5 is wanted")

@@ -53,7 +53,7 @@ def plot_contours(xs, ys, losses, *, ax=None, title="", xlabel=XLABEL, ylabel=YL
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title))
     ax.grid(False)
     bar = ax.figure.colorbar(picture, ax=ax, label="loss (log scale)", shrink=0.85)
-    bar.set_ticks(levels[::3], labels=[f"{level:.2g}" for level in levels[::3]])
+    bar.set_ticks(levels[::3], labels=[f"{level:.3g}" for level in levels[::3]])
     bar.minorticks_off()
     return ax
 
@@ -79,7 +79,10 @@ def plot_surface(xs, ys, losses, *, ax=None, title="", xlabel=XLABEL, ylabel=YLA
     grid_x, grid_y = np.meshgrid(xs, ys)
     ax.plot_surface(grid_x, grid_y, height, cmap="viridis", vmin=low, vmax=high, rstride=1, cstride=1,
                     linewidth=0.2, edgecolor="white")
+    ax.set_box_aspect(None, zoom=0.8)  # else the layout cuts the label of the height
+    for axis in "xy":
+        ax.locator_params(axis=axis, nbins=4)  # more would overlap
     ticks = np.linspace(low, high, 4)
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), zlabel="loss (log scale)", title=plain(title), zlim=(low, high))
-    ax.set_zticks(ticks, labels=[f"{10**tick:.2g}" for tick in ticks])
+    ax.set_zticks(ticks, labels=[f"{10**tick:.3g}" for tick in ticks])
     return ax
