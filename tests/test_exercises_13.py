@@ -1,7 +1,7 @@
 """Checks of notebook 13: right answers pass, likely mistakes get their hint, and nothing stops a notebook."""
 
 import numpy as np
-import pytest
+from exercise_cases import make_tests
 
 from helpers.exercises import augmentation_ablation as checks
 
@@ -52,18 +52,4 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("check, answer", RIGHT)
-def test_right_answers_pass(check, answer):
-    assert check(answer)
-
-
-@pytest.mark.parametrize("check, answer, hint", WRONG)
-def test_likely_mistakes_get_their_hint(check, answer, hint, capsys):
-    assert not check(answer)
-    assert hint in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("check", [checks.leave_one_out, checks.cut, checks.interaction, checks.faults])
-@pytest.mark.parametrize("answer", [None, "text", float("nan"), [], {}, object(), print, lambda: 1])
-def test_an_answer_of_the_wrong_kind_never_stops_a_notebook(check, answer):
-    assert not check(answer)
+test_right_answers_pass, test_likely_mistakes_get_their_hint, test_a_wrong_kind_never_stops = make_tests(RIGHT, WRONG)

@@ -1,6 +1,7 @@
 """Checks of notebook 16: right answers pass, likely mistakes get their hint, and nothing stops a notebook."""
 
-import pytest
+
+from exercise_cases import make_tests
 
 from helpers.exercises import stride_padding as checks
 
@@ -53,18 +54,4 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("check, answer", RIGHT)
-def test_right_answers_pass(check, answer):
-    assert check(answer)
-
-
-@pytest.mark.parametrize("check, answer, hint", WRONG)
-def test_likely_mistakes_get_their_hint(check, answer, hint, capsys):
-    assert not check(answer)
-    assert hint in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("check", [checks.output_size, checks.coverage, checks.border_share, checks.field_of_view])
-@pytest.mark.parametrize("answer", [None, "text", float("nan"), [], {}, object(), print, lambda: 1])
-def test_an_answer_of_the_wrong_kind_never_stops_a_notebook(check, answer):
-    assert not check(answer)
+test_right_answers_pass, test_likely_mistakes_get_their_hint, test_a_wrong_kind_never_stops = make_tests(RIGHT, WRONG)
