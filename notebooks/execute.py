@@ -9,6 +9,8 @@
     python notebooks/execute.py --address none          takes them out again: so they are committed
     python notebooks/execute.py --student DIR           copies without outputs and solutions
     python notebooks/execute.py --solutions DIR         copies with solutions as cells, executed, checks passed
+    python notebooks/execute.py --figures DIR --formats png,svg --theme slide
+                                                        figures alone, with manifest.json and index.html
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import argparse
 import os
 import re
 import sys
+import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import nbformat
@@ -32,6 +36,7 @@ from address import (
     write_address,
 )
 from copies import failed_solutions, solution_copy, student_copy
+from export import Export, advice
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -121,10 +126,10 @@ def find_notebooks(only: str) -> list[Path]:
     """The numbered notebooks in order, narrowed by comma-separated numbers or beginnings of names."""
     found = numbered_notebooks()
     wanted = [part.strip() for part in only.split(",") if part.strip()]
-    chosen = [p for p in found if not wanted or any(p.name.startswith(w.zfill(2)) for w in wanted)]
-    if not chosen:
-        sys.exit(f"no notebook matches {only!r}: there are {', '.join(p.stem for p in found)}")
-    return chosen
+    unknown = [part for part in wanted if not any(path.name.startswith(part.zfill(2)) for path in found)]
+    if unknown:
+        sys.exit(f"no notebook matches {', '.join(map(repr, unknown))}: there are {', '.join(p.stem for p in found)}")
+    return [p for p in found if not wanted or any(p.name.startswith(part.zfill(2)) for part in wanted)]
 
 
 def write_student_copies(paths: list[Path], folder: Path) -> None:
@@ -140,7 +145,7 @@ def write_student_copies(paths: list[Path], folder: Path) -> None:
               "python notebooks/execute.py --address")
 
 
-def main() -> int:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="numbers of notebooks, for example 05 or 01,02")
     parser.add_argument("--profile", default="", choices=["", "smoke", "quick", "full"], help="size of the runs")
@@ -150,23 +155,59 @@ def main() -> int:
                         help="write address and badges into notebooks and README; without a value, origin's")
     parser.add_argument("--student", type=Path, metavar="DIR", help="copies without outputs and solutions, not run")
     parser.add_argument("--solutions", type=Path, metavar="DIR", help="copies with solutions as cells, executed")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="run the notebooks for their figures alone")
+    parser.add_argument("--formats", default="", help="of these figures: png, svg, pdf, by commas (default: png)")
+    parser.add_argument("--theme", default="", help="of these figures: print, slide or dark (default: print)")
+    parser.add_argument("--dpi", default="", help="dots per inch of their PNG files")
+    return parser
+
+
+def main() -> int:
+    parser = make_parser()
     arguments = parser.parse_args()
-    if arguments.write and (arguments.student or arguments.solutions):
-        parser.error("--write is for the committed notebooks: copies go to the folder that you name")
+    if arguments.write and (arguments.student or arguments.solutions or arguments.figures):
+        parser.error("--write is for the committed notebooks: copies and figures go to the folder that you name")
+    if (arguments.formats or arguments.theme or arguments.dpi) and not arguments.figures:
+        parser.error("--formats, --theme and --dpi are for --figures DIR")
     if arguments.student:
         write_student_copies(find_notebooks(arguments.only), arguments.student)
         return 0
     if arguments.address:
-        try:
-            address = read_address(arguments.address)
-        except ValueError as error:
-            parser.error(str(error))
-        written = write_address(address)
-        print(f"address {address or 'none'}: wrote {len(written)} files")
-        return 0
+        return change_address(parser, arguments.address)
     if arguments.build:
         print(f"wrote {build(arguments.build).relative_to(ROOT)}")
         return 0
+    return run_notebooks(parser, arguments)
+
+
+def change_address(parser, given: str) -> int:
+    """Write this address into notebooks and README."""
+    try:
+        address = read_address(given)
+    except ValueError as error:
+        parser.error(str(error))
+    written = write_address(address)
+    print(f"address {address or 'none'}: wrote {len(written)} files")
+    return 0
+
+
+def run_notebooks(parser, arguments) -> int:
+    """Run the notebooks that are asked for, each to its end or its first error; 1 where one failed."""
+    profile, paths = choose_profile(parser, arguments), find_notebooks(arguments.only)
+    export = choose_export(parser, arguments)
+    figures = ROOT / "figures" if arguments.write else ROOT / "runs" / "figures"
+    os.environ.setdefault("CIFAR_FIGURES", str(figures))
+    folder = ROOT / "notebooks" if arguments.write else arguments.solutions or ROOT / "runs" / "notebooks"
+    with tempfile.TemporaryDirectory() if export else nullcontext(folder) as place:  # figures alone: copies go
+        rows = [run_one(path, Path(place), solutions=bool(arguments.solutions)) for path in paths]
+    print_results(rows, profile)
+    print(export.finish() if export else
+          f"executed copies: {os.path.relpath(folder, ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
+    return int(any(failure for *_, failure in rows))
+
+
+def choose_profile(parser, arguments) -> str:
+    """The profile that is asked for, or that this machine has."""
     sys.path.insert(0, str(ROOT))
     from helpers.env import get_profile
 
@@ -175,22 +216,38 @@ def main() -> int:
     profile = get_profile()
     if arguments.write and profile == "smoke":
         parser.error("--write with profile smoke would commit stand-in results; use quick or full")
-    figures = ROOT / "figures" if arguments.write else ROOT / "runs" / "figures"
-    os.environ.setdefault("CIFAR_FIGURES", str(figures))
-    folder = ROOT / "notebooks" if arguments.write else arguments.solutions or ROOT / "runs" / "notebooks"
-    rows = []
-    for path in find_notebooks(arguments.only):
-        print(f"{path.stem} … ", end="", flush=True)
-        started = time.perf_counter()
-        failure = execute(path, folder, solutions=bool(arguments.solutions))
-        seconds = time.perf_counter() - started
-        rows.append((path.stem, seconds, failure))
-        print(f"failed in {seconds:.0f} s\n    {failure}" if failure else f"ok in {seconds:.0f} s", flush=True)
+    return profile
+
+
+def choose_export(parser, arguments) -> Export | None:
+    """What `--figures` asks for, ready for notebooks; None without it."""
+    if not arguments.figures:
+        return None
+    export = Export(arguments.figures.absolute(), arguments.formats, arguments.theme, arguments.dpi)
+    try:
+        export.prepare()
+    except ValueError as error:
+        parser.error(str(error))
+    return export
+
+
+def run_one(path: Path, folder: Path, *, solutions: bool) -> tuple[str, float, str]:
+    """Run one notebook and say how it went: its name, its seconds, and "" or what failed."""
+    print(f"{path.stem} … ", end="", flush=True)
+    os.environ["CIFAR_NOTEBOOK"] = path.stem
+    started = time.perf_counter()
+    failure = execute(path, folder, solutions=solutions)
+    if todo := advice(failure):
+        failure += f"\n    {todo}"
+    seconds = time.perf_counter() - started
+    print(f"failed in {seconds:.0f} s\n    {failure}" if failure else f"ok in {seconds:.0f} s", flush=True)
+    return path.stem, seconds, failure
+
+
+def print_results(rows: list[tuple[str, float, str]], profile: str) -> None:
     print(f"\n{'notebook':30s} {'profile':8s} {'seconds':>8s}  result")
     for name, seconds, failure in rows:
         print(f"{name:30s} {profile:8s} {seconds:8.1f}  {'failed: ' + failure if failure else 'ok'}")
-    print(f"executed copies: {os.path.relpath(folder, ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
-    return int(any(failure for *_, failure in rows))
 
 
 if __name__ == "__main__":

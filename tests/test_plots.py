@@ -13,7 +13,9 @@ import pytest  # noqa: E402
 
 from helpers.analysis.statistics import Difference, mean_interval  # noqa: E402
 from helpers.plots import curves, grids, images, sweeps  # noqa: E402
-from helpers.plots.style import caption, save_figure, stamp, use_style  # noqa: E402
+from helpers.plots.captions import caption  # noqa: E402
+from helpers.plots.export import save_figure  # noqa: E402
+from helpers.plots.style import stamp, use_style  # noqa: E402
 
 ROWS = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.2 / e, "train_accuracy": 0.5, "val_accuracy": 0.4}
         for e in (1, 2)]

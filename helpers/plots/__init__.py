@@ -1,5 +1,6 @@
 """All figures of the series: numpy and matplotlib only."""
 
+from helpers.plots.captions import caption
 from helpers.plots.curves import (
     plot_bars,
     plot_histogram,
@@ -10,9 +11,10 @@ from helpers.plots.curves import (
     plot_schedule,
     plot_tradeoff,
 )
+from helpers.plots.export import save_figure
 from helpers.plots.grids import plot_confusion, plot_grouped_confusion, plot_matrix
 from helpers.plots.images import plot_before_after, plot_class_grid, plot_label_bars, plot_predictions, show_images
-from helpers.plots.style import as_figure, caption, save_figure, stamp, use_style
+from helpers.plots.style import as_figure, stamp, use_style
 from helpers.plots.surfaces import plot_contours, plot_surface
 from helpers.plots.sweeps import plot_bands, plot_differences, plot_hill
 

@@ -7,14 +7,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
-from helpers.plots.style import plain
+from helpers.plots.style import plain, readable_on
+
+FEW_COLUMNS = 6  # up to so many, a cell has room for larger numbers
 
 
 def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}",
-                limits: tuple[float, float] | None = None) -> Axes:
+                limits: tuple[float, float] | None = None, colorbar: bool = True) -> Axes:
     """A labeled heatmap; text turns white on dark cells, zeros and NaN stay blank.
 
-    `limits` are the values of the darkest and the lightest color; heatmaps that are to be compared share them.
+    `limits` are the values of the darkest and the lightest color; heatmaps that are to be compared share them, and
+    then need one color bar for all: the others are drawn without.
     """
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (len(row_labels), len(column_labels)):
@@ -26,12 +29,13 @@ def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel=
     ax.set_xticks(range(len(column_labels)), [plain(name) for name in column_labels], rotation=45, ha="right")
     ax.set_yticks(range(len(row_labels)), [plain(name) for name in row_labels])
     ax.grid(False)
-    middle = (low + high) / 2
+    size = 10 if len(column_labels) <= FEW_COLUMNS else 7
     for (row, column), value in np.ndenumerate(matrix):
         if value and not np.isnan(value):
-            ax.text(column, row, fmt.format(value), ha="center", va="center", fontsize=7,
-                    color="white" if value < middle else "black")
-    ax.figure.colorbar(picture, ax=ax, shrink=0.8)
+            ax.text(column, row, fmt.format(value), ha="center", va="center", fontsize=size,
+                    color=readable_on(picture.to_rgba(value)))
+    if colorbar:
+        ax.figure.colorbar(picture, ax=ax, shrink=0.8)
     return ax
 
 
