@@ -9,6 +9,7 @@ import numpy as np
 from helpers.experiments.records import runs_of
 
 ENOUGH = 3  # runs; fewer give no interval worth reading
+SHARES = ("accuracy", "gap", "confidence", "ece")  # in the names of metrics between 0 and 1, told in points
 
 
 def wilson_interval(successes, count, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
@@ -101,21 +102,25 @@ class Difference(NamedTuple):
     unfinished: int  # seeds of both of which at least one run diverged or failed
     metric: str = "val_accuracy"
 
-    def __str__(self) -> str:
-        """A sentence, in percentage points, or for a loss in its own unit."""
-        is_loss = self.metric.endswith("loss")
-        unit = "in loss" if is_loss else "points"
+    @property
+    def unit(self) -> str:
+        """In what the difference is told: shares in points, a loss and anything else in its own unit."""
+        if any(kind in self.metric for kind in SHARES):
+            return "points"
+        return "in loss" if self.metric.endswith("loss") else f"in {self.metric}"
 
+    def __str__(self) -> str:
+        """A sentence, in percentage points, or for a metric that is no share in its own unit."""
         def shown(value):
-            return f"{value:+.3f}" if is_loss else f"{100 * value:+.1f}"
+            return f"{100 * value:+.1f}" if self.unit == "points" else f"{value:+.3f}"
 
         each = " and ".join(shown(value) for value in self.by_seed)
         left_out = f"; {self.unfinished} unfinished left out" if self.unfinished else ""
         n = len(self.seeds)
         if n < ENOUGH:
-            seen = f": {each} {unit}" if n else ""
+            seen = f": {each} {self.unit}" if n else ""
             return f"this record cannot tell (n = {n}, it takes {ENOUGH}){seen}{left_out}"
-        return (f"{shown(self.mean)} {unit}, 95 % from {shown(self.low)} to {shown(self.high)}, "
+        return (f"{shown(self.mean)} {self.unit}, 95 % from {shown(self.low)} to {shown(self.high)}, "
                 f"n = {n}, p = {self.p:.2g}{left_out}")
 
 

@@ -83,6 +83,7 @@ def plot_surface(xs, ys, losses, *, ax=None, title="", xlabel=XLABEL, ylabel=YLA
     for axis in "xy":
         ax.locator_params(axis=axis, nbins=4)  # more would overlap
     ticks = np.linspace(low, high, 4)
-    ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), zlabel="loss (log scale)", title=plain(title), zlim=(low, high))
+    ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), zlabel="loss (log scale)", zlim=(low, high))
+    ax.set_title(plain(title), y=0.9)  # else far above: the zoom leaves room there
     ax.set_zticks(ticks, labels=[f"{10**tick:.3g}" for tick in ticks])
     return ax

@@ -69,16 +69,13 @@ def plot_differences(labels, differences, *, ax=None, xlabel="", title="") -> Ax
     ----------
     differences : list
         With ``mean``, ``low``, ``high`` and ``by_seed``, as of `analysis.difference`: shares, drawn in percentage
-        points, or where their ``metric`` is a loss, in its own unit. Without an interval (NaN) only the dots are drawn.
+        points, or what has another ``unit``, in that. Without an interval (NaN) only the dots are drawn.
     """
     labels = [plain(label) for label in labels]
     if len(labels) != len(differences):
         raise ValueError(f"{len(labels)} labels for {len(differences)} differences: one for each is needed")
     ax = plt.subplots(figsize=(6.4, 0.8 + 0.4 * len(labels)))[1] if ax is None else ax
-    losses = [getattr(one, "metric", "").endswith("loss") for one in differences]
-    if any(losses) and not all(losses):
-        raise ValueError("some differences are of a loss and some of a share: one axis cannot show both")
-    scale, unit = (1, "gained in loss") if any(losses) else (100, "percentage points gained")
+    scale, unit = _scale_of(differences)
     rows = np.arange(len(labels))
     for row, one in zip(rows, differences, strict=True):
         ax.plot(scale * np.asarray(one.by_seed), [row] * len(one.by_seed), "o", color=COLORS[5], alpha=0.7)
@@ -87,6 +84,15 @@ def plot_differences(labels, differences, *, ax=None, xlabel="", title="") -> Ax
             ax.plot(scale * one.mean, row, "D", color=COLORS[0], markersize=6)
     ax.axvline(0, color="0.4", linewidth=1)
     ax.set_yticks(rows, labels)
-    ax.invert_yaxis()
+    ax.set_ylim(len(labels) - 0.5, -0.5)  # the first on top, with room to the frame; shared axes stay so
     ax.set(xlabel=plain(xlabel or unit), ylabel="change", title=plain(title))
     return ax
+
+
+def _scale_of(differences) -> tuple[int, str]:
+    """By what to multiply differences of one unit, and what to call it on the axis."""
+    units = {getattr(one, "unit", "points") for one in differences}
+    if len(units) > 1:
+        raise ValueError(f"the differences are in {' and '.join(sorted(units))}: one axis cannot show both")
+    unit = units.pop() if units else "points"
+    return (100, "percentage points gained") if unit == "points" else (1, f"gained {unit}")
