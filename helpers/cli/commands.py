@@ -11,6 +11,7 @@ from helpers.analysis.hidden_test import load_ensemble, predict_images, read_hid
 from helpers.analysis.predict import confidences
 from helpers.analysis.report import compare_run, report
 from helpers.cli.bench import run_speed, speed_table
+from helpers.cli.expectations import expectations_table
 from helpers.cli.reference import REFERENCE, run_reference
 from helpers.cli.results import pace_sentence, records_table, results_table, write_tables
 from helpers.data.cifar import describe, load_cifar
@@ -188,6 +189,7 @@ def results_command(arguments) -> None:
     if arguments.write:
         write_records_page(RECORDS / "README.md")
         write_tables(ROOT / "README.md", {"results": table})
+        write_tables(ROOT / "notebooks" / "README.md", {"expected": expectations_table()})
     print(table)
 
 
