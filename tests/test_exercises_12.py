@@ -3,7 +3,7 @@
 from math import comb
 
 import numpy as np
-import pytest
+from exercise_cases import make_tests
 
 from helpers.exercises import hyperparameter_sensitivity as checks
 
@@ -54,20 +54,15 @@ def place_of_choosing(values, report):
     return best, report(values, best)
 
 
-@pytest.mark.parametrize(("check", "answer"), [
+RIGHT = [
     (checks.interaction, interaction),
     (checks.interaction, lambda values: np.diff(np.diff(values, axis=2), axis=1).ravel()),
     (checks.expected_best, expected_best),
     (checks.honest_winner, honest_winner),
     (checks.fair, ["c", "e"]),
     (checks.fair, ("E", "C")),
-])
-def test_right_answers_pass(check, answer, capsys):
-    assert check(answer)
-    assert capsys.readouterr().out == "✓\n"
-
-
-@pytest.mark.parametrize(("check", "answer", "hint"), [
+]
+WRONG = [
     (checks.interaction, lambda values: np.mean(interaction(values)), "mean over seeds"),
     (checks.interaction, lambda values: -np.array(interaction(values)), "sign"),
     (checks.interaction, lambda values: np.array(interaction(values)) / 2, "halve"),
@@ -94,14 +89,10 @@ def test_right_answers_pass(check, answer, capsys):
     (checks.fair, ["e"], "c is fair"),
     (checks.fair, ["c"], "e is fair"),
     (checks.fair, ["f"], "from a to e"),
-])
-def test_mistakes_get_their_hint(check, answer, hint, capsys):
-    assert not check(answer)
-    assert hint in capsys.readouterr().out
+]
+MORE_KINDS = [3, [None], lambda *given: "x", lambda *given: float("nan"),
+              lambda *given: [[1.0], [2.0, 3.0]]]  # beyond those that all exercises share
+WRONG += [(check, answer, "✗ ") for check in dict(RIGHT) for answer in MORE_KINDS]
 
 
-@pytest.mark.parametrize("check", [checks.interaction, checks.expected_best, checks.honest_winner, checks.fair])
-@pytest.mark.parametrize("answer", [None, "text", float("nan"), 3, [], {}, [None], lambda: 0, lambda *args: "x",
-                                    lambda *args: float("nan"), lambda *args: [[1.0], [2.0, 3.0]]])
-def test_an_answer_of_the_wrong_kind_never_raises(check, answer):
-    assert not check(answer)
+test_right_answers_pass, test_mistakes_get_their_hint, test_a_wrong_kind_never_stops = make_tests(RIGHT, WRONG)

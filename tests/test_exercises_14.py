@@ -1,7 +1,7 @@
 """The checks of notebook 14 accept what is right and answer each usual mistake with its hint."""
 
-import pytest
 import torch
+from exercise_cases import make_tests
 
 from helpers.exercises import loss_landscape as checks
 
@@ -70,60 +70,55 @@ def nearest(a, b, tolerance):
     return average(left) if left else None
 
 
+def every_near_pair(a, b, tolerance):
+    return average([x - y for mine, x in a for other, y in b if abs(mine - other) <= tolerance])
+
+
+def by_place(a, b, tolerance):
+    return average([x - y for (_, x), (_, y) in zip(a, b, strict=False)])
+
+
 RIGHT = [
-    ("layer_direction", lambda noise, weight: noise / noise.norm() * weight.norm()),
-    ("restores", careful),
-    ("at_equal_loss", nearest),
-    ("fair_comparison", 3),
-    ("fair_comparison", torch.tensor(3)),
+    (checks.layer_direction, lambda noise, weight: noise / noise.norm() * weight.norm()),
+    (checks.restores, careful),
+    (checks.at_equal_loss, nearest),
+    (checks.fair_comparison, 3),
+    (checks.fair_comparison, torch.tensor(3)),
 ]
-MISTAKES = [
-    ("layer_direction", by_filter, "filter-normalized"),
-    ("layer_direction", lambda noise, weight: noise / noise.norm(), "its length is 1"),
-    ("layer_direction", lambda noise, weight: noise * weight.norm(), "divide by it first"),
-    ("layer_direction", lambda noise, weight: weight + noise / noise.norm() * weight.norm(), "moved weight"),
-    ("layer_direction", lambda noise, weight: noise.mul_(weight.norm() / noise.norm()), "has changed the noise"),
-    ("layer_direction", lambda noise, weight: noise[0], "shape"),
-    ("restores", undone_by_subtraction, "nearly"),
-    ("restores", never_undone, "clone"),
-    ("restores", not_on_error, "finally"),
-    ("restores", swallows, "without except"),
-    ("restores", lambda m, d, s, measure: measure(m), "not at weights"),
-    ("restores", lambda m, d, s, measure: 1.25, "never called"),
-    ("restores", lambda *arguments: careful(*arguments) and None, "return what"),
-    ("at_equal_loss", lambda a, b, t: -nearest(a, b, t), "sign is turned"),
-    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)), "sum over the pairs"),
-    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)) / len(a), "the pairs that are left"),
-    ("at_equal_loss", lambda a, b, t: nearest(a, b, 99), "must be left out"),
-    ("at_equal_loss", lambda a, b, t: average([x - y for m, x in a for n, y in b if abs(m - n) <= t]), "only *one*"),
-    ("at_equal_loss", lambda a, b, t: average([y for _, y in a]) - average([y for _, y in b]), "all runs"),
-    ("at_equal_loss", lambda a, b, t: average([x - y for (_, x), (_, y) in zip(a, b, strict=False)]), "by their place"),
-    ("at_equal_loss", lambda a, b, t: average(gains(a, b, t, column=0)), "losses are subtracted"),
-    ("at_equal_loss", lambda a, b, t: sum(gains(a, b, t)) / len(gains(a, b, t)), "return None"),
-    ("at_equal_loss", lambda a, b, t: average(gains(a, b, t) or [float("nan")]), "return None"),
-    ("at_equal_loss", lambda a, b, t: None, "returns None"),
-    ("at_equal_loss", lambda a, b, t: 7, "nearest loss"),
-    ("fair_comparison", 1, "raw noise"),
-    ("fair_comparison", 2, "losses lie far apart"),
-    ("fair_comparison", 4, "different questions"),
-    ("fair_comparison", 5, "one draw"),
-    ("fair_comparison", 9, "from 1 to 5"),
+WRONG = [
+    (checks.layer_direction, by_filter, "filter-normalized"),
+    (checks.layer_direction, lambda noise, weight: noise / noise.norm(), "its length is 1"),
+    (checks.layer_direction, lambda noise, weight: noise * weight.norm(), "divide by it first"),
+    (checks.layer_direction, lambda noise, weight: weight + noise / noise.norm() * weight.norm(), "moved weight"),
+    (checks.layer_direction, lambda noise, weight: noise.mul_(weight.norm() / noise.norm()), "has changed the noise"),
+    (checks.layer_direction, lambda noise, weight: noise[0], "shape"),
+    (checks.restores, undone_by_subtraction, "nearly"),
+    (checks.restores, never_undone, "clone"),
+    (checks.restores, not_on_error, "finally"),
+    (checks.restores, swallows, "without except"),
+    (checks.restores, lambda m, d, s, measure: measure(m), "not at weights"),
+    (checks.restores, lambda m, d, s, measure: 1.25, "never called"),
+    (checks.restores, lambda *arguments: careful(*arguments) and None, "return what"),
+    (checks.at_equal_loss, lambda a, b, t: -nearest(a, b, t), "sign is turned"),
+    (checks.at_equal_loss, lambda a, b, t: sum(gains(a, b, t)), "sum over the pairs"),
+    (checks.at_equal_loss, lambda a, b, t: sum(gains(a, b, t)) / len(a), "the pairs that are left"),
+    (checks.at_equal_loss, lambda a, b, t: nearest(a, b, 99), "must be left out"),
+    (checks.at_equal_loss, every_near_pair, "only *one*"),
+    (checks.at_equal_loss, lambda a, b, t: average([y for _, y in a]) - average([y for _, y in b]), "all runs"),
+    (checks.at_equal_loss, by_place, "by their place"),
+    (checks.at_equal_loss, lambda a, b, t: average(gains(a, b, t, column=0)), "losses are subtracted"),
+    (checks.at_equal_loss, lambda a, b, t: sum(gains(a, b, t)) / len(gains(a, b, t)), "return None"),
+    (checks.at_equal_loss, lambda a, b, t: average(gains(a, b, t) or [float("nan")]), "return None"),
+    (checks.at_equal_loss, lambda a, b, t: None, "returns None"),
+    (checks.at_equal_loss, lambda a, b, t: 7, "nearest loss"),
+    (checks.fair_comparison, 1, "raw noise"),
+    (checks.fair_comparison, 2, "losses lie far apart"),
+    (checks.fair_comparison, 4, "different questions"),
+    (checks.fair_comparison, 5, "one draw"),
+    (checks.fair_comparison, 9, "from 1 to 5"),
 ]
+MORE_KINDS = [[1, 2]]  # beyond those that all exercises share
+WRONG += [(check, answer, "✗ ") for check in dict(RIGHT) for answer in MORE_KINDS]
 
 
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers_pass(name, answer, capsys):
-    assert getattr(checks, name)(answer) and capsys.readouterr().out == "✓\n"
-
-
-@pytest.mark.parametrize(("name", "answer", "hint"), MISTAKES)
-def test_a_mistake_gets_its_hint(name, answer, hint, capsys):
-    assert not getattr(checks, name)(answer)
-    assert hint in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ["layer_direction", "restores", "at_equal_loss", "fair_comparison"])
-@pytest.mark.parametrize("answer", [None, "text", [1, 2], float("nan"), object(), lambda: 1, {}])
-def test_an_answer_of_the_wrong_kind_never_raises(name, answer, capsys):
-    assert not getattr(checks, name)(answer)
-    assert capsys.readouterr().out.startswith("✗ ")
+test_right_answers_pass, test_mistakes_get_their_hint, test_a_wrong_kind_never_stops = make_tests(RIGHT, WRONG)

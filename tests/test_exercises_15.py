@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-import pytest
 import torch
+from exercise_cases import make_tests
 from torch.nn import functional as F
 
 from helpers.exercises import convolution_filters as checks
@@ -64,6 +64,10 @@ def one_profile(filters, noise):
     return shaped(noise, over_rings(share) ** 0.5)
 
 
+def mean_profile(filters, noise):
+    return shaped(noise, over_rings(power_of(filters)).mean(0, keepdims=True) ** 0.5)
+
+
 def still_complex(filters, noise):
     return np.fft.ifft2(np.fft.fft2(noise) * over_rings(power_of(filters))[:, None] ** 0.5)
 
@@ -87,63 +91,50 @@ def chi_square(lost, won):
 
 
 RIGHT = [
-    ("padded_convolution", by_loops),
-    ("padded_convolution", lambda x, k: F.conv2d(x[None, None], k[None, None], padding=len(k) // 2)[0, 0]),
-    ("smooth_control", smooth),
-    ("smooth_control", smooth_in_torch),
-    ("mcnemar", exact),
-    ("supported", ["b", "e"]),
-    ("supported", "E b".split()),
-    ("supported", {"B", "e"}),
+    (checks.padded_convolution, by_loops),
+    (checks.padded_convolution, lambda x, k: F.conv2d(x[None, None], k[None, None], padding=len(k) // 2)[0, 0]),
+    (checks.smooth_control, smooth),
+    (checks.smooth_control, smooth_in_torch),
+    (checks.mcnemar, exact),
+    (checks.supported, ["b", "e"]),
+    (checks.supported, "E b".split()),
+    (checks.supported, {"B", "e"}),
 ]
 WRONG = [
-    ("padded_convolution", by_loops(torch.ones(5, 5), torch.ones(3, 3)), "function itself"),
-    ("padded_convolution", lambda x, k: F.conv2d(x[None, None], k[None, None])[0, 0], "lost a border"),
-    ("padded_convolution", lambda x, k: by_loops(x, k.flip(0, 1)), "half a turn"),
-    ("padded_convolution", lambda x, k: by_loops(x, k.T), "changed places"),
-    ("padded_convolution", on_reflected, "there are zeros"),
-    ("padded_convolution", lambda x, k: x.sum(), "has shape"),
-    ("padded_convolution", lambda x, k: x, "sum of kernel"),
-    ("smooth_control", lambda f, n: shaped(n, power_of(f) ** 0.5), "keeps each filter's direction"),
-    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f))), "take its root"),
-    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f) ** 0.5)), "means of amplitudes"),
-    ("smooth_control", one_profile, "one profile for all"),
-    ("smooth_control", lambda f, n: shaped(n, over_rings(power_of(f)).mean(0, keepdims=True) ** 0.5), "one profile"),
-    ("smooth_control", blurred, "all filters alike"),
-    ("smooth_control", still_complex, "take .real"),
-    ("smooth_control", lambda f, n: np.fft.fft2(n), "a filter is real"),
-    ("smooth_control", lambda f, n: f, "what went in"),
-    ("smooth_control", lambda f, n: n, "what went in"),
-    ("smooth_control", lambda f, n: smooth(f, n)[0], "a random filter per filter"),
-    ("smooth_control", lambda f, n: f * n, "transformed back"),
-    ("smooth_control", smooth(np.ones((1, 3, 7, 7)), np.ones((1, 3, 7, 7))), "function itself"),
-    ("mcnemar", tail, "one side only"),
-    ("mcnemar", chi_square, "approximation"),
-    ("mcnemar", lambda lost, won: 2 * tail(lost, won), "p is 1"),
-    ("mcnemar", lambda lost, won: lost - won, "between 0 and 1"),
-    ("mcnemar", lambda lost, won: won / (lost + won), "how odd"),
-    ("supported", ["a", "b", "e"], "not 'equal'"),
-    ("supported", ["b", "c", "e"], "untrained network's maps"),
-    ("supported", ["b", "d", "e"], "cannot tell"),
-    ("supported", ["b"], "e is supported"),
-    ("supported", ["e"], "b is supported"),
-    ("supported", ["f"], "letters from a to e"),
+    (checks.padded_convolution, by_loops(torch.ones(5, 5), torch.ones(3, 3)), "function itself"),
+    (checks.padded_convolution, lambda x, k: F.conv2d(x[None, None], k[None, None])[0, 0], "lost a border"),
+    (checks.padded_convolution, lambda x, k: by_loops(x, k.flip(0, 1)), "half a turn"),
+    (checks.padded_convolution, lambda x, k: by_loops(x, k.T), "changed places"),
+    (checks.padded_convolution, on_reflected, "there are zeros"),
+    (checks.padded_convolution, lambda x, k: x.sum(), "has shape"),
+    (checks.padded_convolution, lambda x, k: x, "sum of kernel"),
+    (checks.smooth_control, lambda f, n: shaped(n, power_of(f) ** 0.5), "keeps each filter's direction"),
+    (checks.smooth_control, lambda f, n: shaped(n, over_rings(power_of(f))), "take its root"),
+    (checks.smooth_control, lambda f, n: shaped(n, over_rings(power_of(f) ** 0.5)), "means of amplitudes"),
+    (checks.smooth_control, one_profile, "one profile for all"),
+    (checks.smooth_control, mean_profile, "one profile"),
+    (checks.smooth_control, blurred, "all filters alike"),
+    (checks.smooth_control, still_complex, "take .real"),
+    (checks.smooth_control, lambda f, n: np.fft.fft2(n), "a filter is real"),
+    (checks.smooth_control, lambda f, n: f, "what went in"),
+    (checks.smooth_control, lambda f, n: n, "what went in"),
+    (checks.smooth_control, lambda f, n: smooth(f, n)[0], "a random filter per filter"),
+    (checks.smooth_control, lambda f, n: f * n, "transformed back"),
+    (checks.smooth_control, smooth(np.ones((1, 3, 7, 7)), np.ones((1, 3, 7, 7))), "function itself"),
+    (checks.mcnemar, tail, "one side only"),
+    (checks.mcnemar, chi_square, "approximation"),
+    (checks.mcnemar, lambda lost, won: 2 * tail(lost, won), "p is 1"),
+    (checks.mcnemar, lambda lost, won: lost - won, "between 0 and 1"),
+    (checks.mcnemar, lambda lost, won: won / (lost + won), "how odd"),
+    (checks.supported, ["a", "b", "e"], "not 'equal'"),
+    (checks.supported, ["b", "c", "e"], "untrained network's maps"),
+    (checks.supported, ["b", "d", "e"], "cannot tell"),
+    (checks.supported, ["b"], "e is supported"),
+    (checks.supported, ["e"], "b is supported"),
+    (checks.supported, ["f"], "letters from a to e"),
 ]
+MORE_KINDS = [len, torch.ones(2, 2)]  # beyond those that all exercises share
+WRONG += [(check, answer, "✗ ") for check in dict(RIGHT) for answer in MORE_KINDS]
 
 
-@pytest.mark.parametrize(("check", "answer"), RIGHT)
-def test_right_answers_pass(check, answer, capsys):
-    assert getattr(checks, check)(answer), capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("check", "answer", "hint"), WRONG)
-def test_mistakes_get_their_hint(check, answer, hint, capsys):
-    assert not getattr(checks, check)(answer)
-    assert hint in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("answer", [None, "text", [], {}, object(), len, lambda: 1, np.nan, torch.ones(2, 2)])
-@pytest.mark.parametrize("check", sorted({name for name, _ in RIGHT}))
-def test_the_wrong_kind_never_raises(check, answer, capsys):
-    assert not getattr(checks, check)(answer)
-    assert capsys.readouterr().out.startswith("✗")
+test_right_answers_pass, test_mistakes_get_their_hint, test_a_wrong_kind_never_stops = make_tests(RIGHT, WRONG)

@@ -1,6 +1,5 @@
 """Checks of notebook 16: right answers pass, likely mistakes get their hint, and nothing stops a notebook."""
 
-
 from exercise_cases import make_tests
 
 from helpers.exercises import stride_padding as checks
@@ -35,6 +34,7 @@ RIGHT = [(checks.output_size, right_size), (checks.coverage, reads()), (checks.b
 WRONG = [
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole pixels"),
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation spreads"),
+    (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1, "not kernel"),
     (checks.output_size, lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1, "both sides"),
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s, "add one"),
     (checks.output_size, lambda n, k, s, p, d: None, "return"),

@@ -1,36 +1,113 @@
 """Checks of notebook 10."""
 
-import re
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import torch
+from torch import nn
 
 from helpers.exercises import exercise
 
+OLD, PIECES = b"the old file, whole", [b"the new ", b"file, ", b"whole as well"]
+CLAIMS, REPORTABLE = {"a", "b", "c", "d"}, {"b", "d"}
+
+
+def _begin(seed: int):
+    """A tiny network with dropout, its optimizer and its schedule."""
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.5)
+
+
+def _train(model, optimizer, scheduler, steps: int) -> None:
+    for _ in range(steps):
+        loss = (model(torch.randn(16, 4)) - 1).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+
+
+def _same(states, others) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(states, others, strict=True))
+
+
+def _momentum(optimizer) -> list:
+    return [entry["momentum_buffer"].clone() for entry in optimizer.state.values() if "momentum_buffer" in entry]
+
+
+def _interrupt(save, load) -> str:
+    """Train five steps, save, train on, load into a new network: a hint at the first thing that did not come back."""
+    old = _begin(0)
+    _train(*old, steps=5)
+    weights = [tensor.clone() for tensor in old[0].state_dict().values()]
+    momentum, position, numbers = _momentum(old[1]), old[2].last_epoch, torch.get_rng_state()
+    state = save(*old)
+    if state is None:
+        return "save returns nothing: is there a return?"
+    _train(*old, steps=3)
+    living = [tensor.clone() for tensor in old[0].state_dict().values()]
+    new = _begin(1)
+    load(state, *new)
+    loaded = list(new[0].state_dict().values())
+    if _same(loaded, living):
+        return "the state trained on after it was saved: state_dict hands out the living weights; copy them (deepcopy)"
+    if not _same(loaded, weights):
+        return "the weights that load puts into the network are not those of the moment of saving"
+    if len(_momentum(new[1])) != len(momentum) or not _same(_momentum(new[1]), momentum):
+        return "the optimizer's momentum is not that of the moment of saving: save its state_dict too, as a copy"
+    if new[2].last_epoch != position or new[1].param_groups[0]["lr"] != 0.1 * 0.5 ** (position // 2):
+        return "the schedule is not where it was: save the scheduler's state_dict too"
+    if not torch.equal(torch.get_rng_state(), numbers):
+        return "the next random numbers are others: torch.get_rng_state() to save, torch.set_rng_state() to load"
+    return ""
+
 
 @exercise
-def three_best(answer, names) -> str:
-    """The three of these file names with the highest validation accuracy, best first, the later epoch of equals."""
-    answer = [str(name) for name in answer]
-    ranked = sorted(names, key=_accuracy_then_epoch, reverse=True)
-    best, worst, last = ranked[:3], ranked[-3:], sorted(names)[-3:]
-    if answer == best:
-        return ""
-    if len(answer) != 3:
-        return f"three names, by the number after val_; you gave {len(answer)}"
-    if unknown := [name for name in answer if name not in names]:
-        return f"{unknown[0]} is none of the names"
-    if sorted(answer) == sorted(best):
-        return "the right three; the best comes first, and of two equal ones the later epoch"
-    if sorted(answer) == sorted(last):
-        return "these are the last epochs: the name begins with the epoch; sort by what follows val_"
-    if sorted(answer) == sorted(worst):
-        return "these are the three lowest: sort from the highest accuracy down (reverse=True)"
-    return "compare the numbers after val_; of two equal ones the later epoch goes first"
+def save_and_load(functions) -> str:
+    """Two functions: save(model, optimizer, scheduler) → state and load(state, model, optimizer, scheduler)."""
+    if callable(functions) or len(functions) != 2 or not all(callable(one) for one in functions):
+        return "hand over the two functions themselves: answer = save, load"
+    before = torch.get_rng_state()
+    try:
+        return _interrupt(*functions)
+    finally:
+        torch.set_rng_state(before)
 
 
-def _accuracy_then_epoch(name: str) -> tuple[float, int]:
-    epoch, accuracy = re.fullmatch(r"epoch_(\d+)_val_([\d.]+)\.pt", name).groups()
-    return float(accuracy), int(epoch)
+def _broken():
+    yield PIECES[0]
+    raise OSError(28, "No space left on device")
+
+
+@exercise
+def whole_or_absent(function) -> str:
+    """A repaired function (path, pieces) that leaves the old file whole where writing the new one fails."""
+    if not callable(function):
+        return "hand over the function itself, without calling it"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.pt"
+        path.write_bytes(OLD)
+        number = path.stat().st_ino
+        try:
+            function(path, _broken())
+        except OSError:
+            pass
+        else:
+            return "the disk was full and nobody heard of it: let the error through"
+        if not path.exists() or path.read_bytes() != OLD:
+            return "after a full disk the old file is gone: write to another name, and rename at the end"
+        with mock.patch("os.fsync", side_effect=os.fsync) as synced:
+            function(path, iter(PIECES))
+        if not path.exists() or path.read_bytes() != b"".join(PIECES):
+            return "without any failure, the new file should be there under its own name, whole"
+        if path.stat().st_ino == number:
+            return "a power cut while the pieces are written still finds the old name open: os.replace takes it at once"
+        return "" if synced.called else "renamed, but is it on the disk? os.fsync(file.fileno()) before the rename"
 
 
 @exercise
@@ -49,3 +126,20 @@ def pixel_by_pixel(answer, row) -> str:
     if np.array_equal(answer, expected.transpose(0, 2, 1)):
         return "lying on its side: rows and columns are exchanged"
     return "" if np.array_equal(answer, expected) else "first three values: red, green and blue of the top left pixel"
+
+
+@exercise
+def may_report(answer) -> str:
+    """Which of four numbers may be reported as the accuracy on new images, by letter."""
+    given = {str(letter).strip().lower() for letter in answer}
+    if not given <= CLAIMS:
+        return f"answer with letters from a to d, not {sorted(given - CLAIMS)}"
+    if given == REPORTABLE:
+        return ""
+    if "a" in given:
+        return "a: the best of 24 was chosen by these very validation images; part of its lead is luck"
+    if "c" in given:
+        return "c: whoever takes the best of four rows has let the test set choose"
+    if "d" not in given:
+        return "d: validation chose, and the test images had no part in it"
+    return "b: nothing was chosen at all"

@@ -111,4 +111,4 @@ def fair(answer) -> str:
         return "d: pairing removes luck that both share, but not the winner's own, for which it was chosen"
     if "c" not in given:
         return "c is fair as well: the same rates for both to choose from, and seeds that have not chosen"
-    return "e is fair as well: nothing was chosen after the results were seen"
+    return "e is fair as well: one thing differs, and nothing was chosen after the results were seen"

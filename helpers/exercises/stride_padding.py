@@ -39,6 +39,8 @@ def _size_hint(answer, setting, found, right) -> str:
         return f"a map has whole pixels: round down with //. {told}"
     if dilation > 1 and found == answer(side, kernel, stride, padding, 1):
         return f"dilation spreads the filter over dilation · (kernel − 1) + 1 pixels. {told}"
+    if dilation > 1 and found == (side + 2 * padding - dilation * kernel) // stride + 1:
+        return f"between the taps of a filter lie kernel − 1 steps of the dilation, not kernel. {told}"
     if padding and found == _torch_size(side, kernel, stride, 0, dilation) + padding // stride:
         return f"padding is added on both sides. {told}"
     if found == right - 1:
