@@ -3,6 +3,7 @@
 from helpers.analysis.calibration import fit_temperature, reliability
 from helpers.analysis.class_record import merge_class
 from helpers.analysis.errors import confusion_matrix, most_confused, per_class_accuracy
+from helpers.analysis.evidence import accuracy_by_rank, occlusion_map
 from helpers.analysis.filters import (
     color_opponency,
     equally_smooth_filters,
@@ -29,11 +30,11 @@ from helpers.analysis.statistics import (
 from helpers.analysis.unpickle import RestrictedUnpickler, read_pickle
 
 __all__ = [
-    "Difference", "Interval", "RestrictedUnpickler", "color_opponency", "compare_run", "confidences",
-    "confusion_matrix", "difference", "equally_smooth_filters", "feature_maps", "fit_temperature",
-    "keeping_outputs", "load_ensemble", "loss_along", "loss_surface", "maximize_filter", "mean_interval",
-    "merge_class", "most_confused", "new_run_interval", "orientation_selectivity", "per_class_accuracy",
-    "predict_images", "predict_logits", "predict_new_run", "random_direction", "random_filters",
-    "read_hidden_test", "read_pickle", "reliability", "report", "wilson_interval", "without_filters",
-    "write_predictions",
+    "Difference", "Interval", "RestrictedUnpickler", "accuracy_by_rank", "color_opponency", "compare_run",
+    "confidences", "confusion_matrix", "difference", "equally_smooth_filters", "feature_maps",
+    "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along", "loss_surface", "maximize_filter",
+    "mean_interval", "merge_class", "most_confused", "new_run_interval", "occlusion_map",
+    "orientation_selectivity", "per_class_accuracy", "predict_images", "predict_logits", "predict_new_run",
+    "random_direction", "random_filters", "read_hidden_test", "read_pickle", "reliability", "report",
+    "wilson_interval", "without_filters", "write_predictions",
 ]
