@@ -27,7 +27,7 @@ def interaction(neither, a, b, both):
 
 
 RIGHT = [(checks.leave_one_out, plan), (checks.cut, cut), (checks.interaction, interaction),
-         (checks.faults, ["A", "c "]), (checks.faults, ("c", "a"))]
+         (checks.objections, ["A", "c "]), (checks.objections, ("c", "a"))]
 WRONG = [
     (checks.leave_one_out, lambda parts: {"nothing": [], "all": parts}, "lacks 'only crop'"),
     (checks.leave_one_out, lambda parts: plan(parts) | {"all but flip": ["flip"]}, "should hold ['crop', 'jitter']"),
@@ -45,10 +45,10 @@ WRONG = [
     (checks.interaction, lambda n, a, b, both: np.mean(both - n), "gain together"),
     (checks.interaction, lambda n, a, b, both: 0, "three gains"),
     (checks.interaction, 0.1, "function itself"),
-    (checks.faults, ["a", "b", "c"], "b: compare"),
-    (checks.faults, ["c"], "a: what could"),
-    (checks.faults, ["a"], "c: is there"),
-    (checks.faults, ["d"], "letters from a to c"),
+    (checks.objections, ["a", "b", "c"], "b: compare"),
+    (checks.objections, ["c"], "a: what could"),
+    (checks.objections, ["a"], "c: is there"),
+    (checks.objections, ["d"], "letters from a to c"),
 ]
 
 

@@ -22,6 +22,8 @@ RECORDS = ROOT / "figures" / "records"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RECORDS_PAGE = (RECORDS / "README.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README, "figures/records/README.md": RECORDS_PAGE}
+INSTRUCTORS_PAGE = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+WRITTEN = {**PAGES, "notebooks/README.md": INSTRUCTORS_PAGE}  # what `results --write` writes
 
 both_pages = pytest.mark.parametrize("page", PAGES)
 
@@ -246,8 +248,8 @@ def test_numbers_in_the_prose_of_the_records_page():
 
 @pytest.fixture
 def copies(tmp_path, monkeypatch):
-    """Both pages without their tables, in a folder of their own that `results --write` writes to."""
-    for page, text in PAGES.items():
+    """The pages without their tables, in a folder of their own that `results --write` writes to."""
+    for page, text in WRITTEN.items():
         path = tmp_path / page
         path.parent.mkdir(parents=True, exist_ok=True)
         blank = re.sub(r"(<!-- (?!badges)\w+:begin -->\n).*?(<!-- \w+:end -->)", r"\1\2", text, flags=re.S)
@@ -257,9 +259,9 @@ def copies(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_results_write_makes_both_pages(copies, capsys):
+def test_results_write_makes_all_pages(copies, capsys):
     assert main(["results", "--write"]) == 0
-    for page, text in PAGES.items():
+    for page, text in WRITTEN.items():
         assert (copies / page).read_text(encoding="utf-8") == text
     assert capsys.readouterr().out.strip() == between(README, "results")
 

@@ -6,7 +6,7 @@ import torch
 from helpers.exercises import exercise
 
 CLAIMS = {"a", "b", "c"}
-FAULTS = {"a", "c"}
+RIGHT_OBJECTIONS = {"a", "c"}
 PLACES = [(4, 6, 10, 8), (-3, 5, 10, 8), (26, -4, 12, 9), (0, 0, 32, 32)]  # y, x, height, width of a rectangle
 
 
@@ -101,15 +101,15 @@ def interaction(function) -> str:
 
 
 @exercise
-def faults(answer) -> str:
-    """Which of the three sentences name a fault of the report, by letter."""
+def objections(answer) -> str:
+    """Which of the three objections to the report are right, by letter."""
     given = {str(letter).strip().lower() for letter in answer}
     if not given <= CLAIMS:
         return f"answer with letters from a to c, not {sorted(given - CLAIMS)}"
-    if given == FAULTS:
+    if given == RIGHT_OBJECTIONS:
         return ""
     if "b" in given:
-        return "b: compare nineteen points with the scatter of seeds, which is below one"
+        return "b: compare nineteen points with the scatter of seeds, which is below one point (see the dots above)"
     if "a" not in given:
         return "a: what could a perfect network reach on images whose labels are shared?"
     return "c: is there a training accuracy that means the same with and without mixup?"
