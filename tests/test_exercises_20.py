@@ -9,10 +9,20 @@ from scipy import stats
 from helpers.exercises import class_record as checks
 
 
-def shares(gains, wrong=True):
-    means = [sum(group) / 3 for group in combinations(gains, 3)]
-    other = [(mean > 0) != (sum(gains) > 0) for mean in means]
-    return sum(other) / len(other) if wrong else 1 - sum(other) / len(other)
+def triples(gains):
+    """Of every group of three: its mean, and both ends of scipy's own interval."""
+    for group in combinations(gains, 3):
+        ends = stats.ttest_1samp(group, 0).confidence_interval(0.95)
+        yield sum(group) / 3, ends.low, ends.high
+
+
+def wrong_claims(gains):
+    above = sum(gains) > 0
+    return np.mean([high < 0 if above else low > 0 for _, low, high in triples(gains)])
+
+
+def share(condition):
+    return lambda gains: np.mean([condition(*one) for one in triples(gains)])
 
 
 def assigned(runs, seeds):
@@ -20,29 +30,32 @@ def assigned(runs, seeds):
 
 
 NEEDED = next(n for n in range(2, 100) if stats.t.ppf(0.975, n - 1) * 0.8 / n**0.5 <= 0.3)
-RIGHT = [(checks.wrong_share, shares), (checks.assigned_only, assigned), (checks.seeds_needed, NEEDED),
-         (checks.may_merge, ["A", "d "])]
+RIGHT = [(checks.wrong_claims, wrong_claims), (checks.assigned_only, assigned), (checks.seeds_needed, NEEDED),
+         (checks.may_count, ["A", "d "])]
 WRONG = [
-    (checks.wrong_share, lambda gains: 35 * shares(gains), "divide by all groups"),
-    (checks.wrong_share, lambda gains: np.mean(np.array(gains) < 0), "single values"),
-    (checks.wrong_share, lambda gains: shares(gains, wrong=False), "right sign"),
-    (checks.wrong_share, lambda gains: np.mean([sum(g) < 0 for g in combinations(gains, 3)]), "wrong sign is above"),
-    (checks.wrong_share, lambda gains: 0.5, "every group once"),
-    (checks.wrong_share, 0.2, "function itself"),
+    (checks.wrong_claims, lambda gains: 84 * wrong_claims(gains), "divide by all groups"),
+    (checks.wrong_claims, share(lambda mean, low, high: mean < 0), "means with the wrong sign"),
+    (checks.wrong_claims, share(lambda mean, low, high: low > 0), "on the right side"),
+    (checks.wrong_claims, share(lambda mean, low, high: low > 0 or high < 0), "either side"),
+    (checks.wrong_claims, share(lambda mean, low, high: low < 0), "one end"),
+    (checks.wrong_claims, share(lambda mean, low, high: high < 0), "wrong side is above"),
+    (checks.wrong_claims, lambda gains: 0.5, "every group once"),
+    (checks.wrong_claims, 0.2, "function itself"),
     (checks.assigned_only, lambda runs, seeds: {name: max(g for _, g in own) for name, own in runs.items()}, "seed 7"),
     (checks.assigned_only, lambda runs, seeds: {n: dict(own).get(seeds[n]) for n, own in runs.items()}, "leave him"),
     (checks.assigned_only, lambda runs, seeds: {n: g for n, g in assigned(runs, seeds).items() if g}, "Kim's gain"),
+    (checks.assigned_only, lambda runs, seeds: {n: dict(own)[seeds[n]] for n, own in runs.items()}, "leave him"),
     (checks.assigned_only, lambda runs, seeds: None, "return"),
     (checks.assigned_only, {}, "function itself"),
     (checks.seeds_needed, 28, "1.96"),
     (checks.seeds_needed, NEEDED - 1, "just too few"),
     (checks.seeds_needed, 112, "on each side"),
     (checks.seeds_needed, 5, "smallest n"),
-    (checks.may_merge, ["a", "c", "d"], "c: a seed"),
-    (checks.may_merge, ["a", "b", "d"], "b: one seed"),
-    (checks.may_merge, ["d"], "a: what would"),
-    (checks.may_merge, ["a"], "d: each run"),
-    (checks.may_merge, ["e"], "letters from a to d"),
+    (checks.may_count, ["a", "c", "d"], "c: a seed"),
+    (checks.may_count, ["a", "b", "d"], "b: one seed"),
+    (checks.may_count, ["d"], "a: what would"),
+    (checks.may_count, ["a"], "d: each run"),
+    (checks.may_count, ["e"], "letters from a to d"),
 ]
 
 

@@ -54,7 +54,7 @@ EXPECTATIONS = (
                 {"scheduler": "one_cycle", "max_lr": 1.6}, {"scheduler": "constant", "max_lr": 0.1},
                 tuning=(10,)),
     Expectation("19", "`fast`", "fast", {}),
-    Expectation("20", "rate 0.8 over 0.2", "class_record", {"max_lr": 0.8}, {"max_lr": 0.2}),
+    Expectation("20", "rate 0.4 over 0.2", "class_record", {"max_lr": 0.4}, {"max_lr": 0.2}),
 )
 
 
