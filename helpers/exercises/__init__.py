@@ -23,6 +23,8 @@ def exercise(check: Callable) -> Callable:
             return False
         try:
             hint = answers.unusable(answer) or check(answer, *arguments)
+        except answers.UnusableError as error:
+            hint = str(error)
         except Exception as error:
             hint = f"this answer could not be read ({type(error).__name__}: {error})"
         print(f"✗ {hint}" if hint else "✓")

@@ -3,6 +3,10 @@
 import numpy as np
 
 
+class UnusableError(ValueError):
+    """An answer of the wrong kind; its text is the hint."""
+
+
 def unusable(answer) -> str:
     """A hint where no exercise could take the answer: text, or something with NaN in it."""
     if isinstance(answer, str):
@@ -28,3 +32,12 @@ def number(answer) -> float:
     if values.size != 1:
         raise TypeError(f"one number is wanted, this has the shape {values.shape}")
     return values.item()
+
+
+def letters(answer, known: str) -> set[str]:
+    """The letters of an answer such as ``["A", "c"]``, in lower case, each of them one of `known`."""
+    given = {str(letter).strip().lower() for letter in answer}
+    if not given or not given <= set(known):
+        unknown = f", not {sorted(given - set(known))}" if given else ""
+        raise UnusableError(f"give letters from {known[0]} to {known[-1]} in a list, for example ['a']{unknown}")
+    return given

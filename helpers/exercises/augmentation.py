@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import number
+from helpers.exercises.answers import letters, number
 
 HAND_OVER = "hand over the function itself: its name, without parentheses"
 RETURNS_NOTHING = "the function returns nothing: is there a `return`?"
@@ -98,9 +98,7 @@ def uses_of_a_draw(answer) -> str:
 @exercise
 def wrong_for_digits(answer) -> str:
     """Which of four augmentations changes what a handwritten digit means, by letter."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given <= {"a", "b", "c", "d"}:
-        return f"answer with letters from a to d, not {sorted(given - {'a', 'b', 'c', 'd'})}"
+    given = letters(answer, "abcd")
     if given == WRONG_FOR_DIGITS:
         return ""
     if "b" in given:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
-CLAIMS = {"a", "b", "c"}
 RIGHT_OBJECTIONS = {"a", "c"}
 PLACES = [(4, 6, 10, 8), (-3, 5, 10, 8), (26, -4, 12, 9), (0, 0, 32, 32)]  # y, x, height, width of a rectangle
 
@@ -103,9 +103,7 @@ def interaction(function) -> str:
 @exercise
 def objections(answer) -> str:
     """Which of the three objections to the report are right, by letter."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given <= CLAIMS:
-        return f"answer with letters from a to c, not {sorted(given - CLAIMS)}"
+    given = letters(answer, "abc")
     if given == RIGHT_OBJECTIONS:
         return ""
     if "b" in given:

@@ -6,9 +6,8 @@ import numpy as np
 from scipy import stats
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import number
+from helpers.exercises.answers import letters, number
 
-CLAIMS = {"a", "b", "c", "d"}
 COUNT = {"a", "d"}
 GAINS = [1.2, -0.9, 0.8, 1.0, -0.8, 2.5, -0.85, 1.9, -0.7]  # points; four below zero are close together
 BOB = "Bob has not run his seed: leave him out, rather than take another or fill in a number"
@@ -93,9 +92,7 @@ def seeds_needed(answer) -> str:
 @exercise
 def may_count(answer) -> str:
     """Which of the four may count as a student of its own, by letter."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given <= CLAIMS:
-        return f"answer with letters from a to d, not {sorted(given - CLAIMS)}"
+    given = letters(answer, "abcd")
     if given == COUNT:
         return ""
     if "c" in given:

@@ -6,7 +6,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import number
+from helpers.exercises.answers import letters, number
 
 IMAGE = torch.arange(42, dtype=torch.float32).reshape(6, 7).sin()
 KERNEL = torch.tensor([[1.0, 2.0, 0.0], [0.0, -3.0, 1.0], [4.0, 0.0, 0.5]])
@@ -122,15 +122,13 @@ def mcnemar(answer) -> str:
     return "only images that changed count: of lost + won, how odd is it that so many were lost, at 1/2 each?"
 
 
-CLAIMS, SUPPORTED = set("abcde"), {"b", "e"}
+SUPPORTED = {"b", "e"}
 
 
 @exercise
 def supported(answer) -> str:
     """What of five sentences, by letter, this notebook supports."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= CLAIMS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if "a" in given:
         return "a: 'not told apart with three seeds' is not 'equal'; how wide is the interval?"
     if "c" in given:

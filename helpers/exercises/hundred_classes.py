@@ -4,9 +4,8 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import number
+from helpers.exercises.answers import letters, number
 
-SENTENCES = {"a", "b", "c", "d", "e"}
 SUPPORTED = {"b", "d"}
 
 
@@ -125,9 +124,7 @@ def _fold_hint(given: np.ndarray, matrix: np.ndarray, superclass: np.ndarray) ->
 @exercise
 def supported(answer) -> str:
     """Which of five sentences, by letter, the notebook's evidence supports."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= SENTENCES:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if given == SUPPORTED:
         return ""
     reasons = {"a": "a: which network and which recipe do the results belong to?",

@@ -5,9 +5,8 @@ from itertools import combinations
 import numpy as np
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import number
+from helpers.exercises.answers import letters, number
 
-CLAIMS = {"a", "b", "c", "d", "e"}
 FAIR = {"c", "e"}
 NOT_CALLED = "hand over the function itself, without calling it"
 
@@ -98,9 +97,7 @@ def honest_winner(function) -> str:
 @exercise
 def fair(answer) -> str:
     """Which of the five comparisons, by letter, are fair."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= CLAIMS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if given == FAIR:
         return ""
     if "a" in given:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
-CLAIMS = {"a", "b", "c", "d", "e"}
 SUPPORTED = {"b", "d"}
 NOT_SUPPORTED = {
     "a": "a: 'cannot be told apart with three seeds' is not 'equal'",
@@ -208,9 +208,7 @@ def _wrong_height(given, readings) -> str:
 @exercise
 def supported(answer) -> str:
     """Which of the five sentences, by letter, the record supports."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= CLAIMS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     for letter, hint in NOT_SUPPORTED.items():
         if letter in given:
             return hint

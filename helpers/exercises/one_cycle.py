@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
-CLAIMS = {"a", "b", "c", "d", "e"}
 DISHONEST = {"c", "e"}
 
 
@@ -171,9 +171,7 @@ def _running(values, weight_of_new: float, start: float) -> float:
 @exercise
 def dishonest(answer) -> str:
     """Which of five habits, by letter, flatter the test accuracy that is reported."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= CLAIMS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if given == DISHONEST:
         return ""
     if "a" in given:

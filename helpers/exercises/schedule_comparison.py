@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
-CLAIMS = {"a", "b", "c", "d", "e"}
 UNFAIR = {"a", "d"}
 
 
@@ -132,9 +132,7 @@ def _run(function, weights: torch.Tensor) -> torch.Tensor:
 @exercise
 def unfair(answer) -> str:
     """Which of five points about a comparison, by letter, favor one side."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= CLAIMS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if given == UNFAIR:
         return ""
     if "b" in given:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
 TRUE_SENTENCES = {"b", "d"}
 HAND_OVER = "hand over the function itself: its name, without parentheses"
@@ -142,9 +143,7 @@ def _precision_hint(given: tuple[float, float], found: set, listed: set) -> str:
 @exercise
 def sentences(answer) -> str:
     """Which of the four sentences the measurements support, by letter."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given <= {"a", "b", "c", "d"}:
-        return f"answer with letters from a to d, not {sorted(given - {'a', 'b', 'c', 'd'})}"
+    given = letters(answer, "abcd")
     if given == TRUE_SENTENCES:
         return ""
     if "a" in given:

@@ -5,8 +5,8 @@ import statistics
 import torch
 
 from helpers.exercises import exercise
+from helpers.exercises.answers import letters
 
-FACTS = {"a", "b", "c", "d", "e"}
 UNFAIR = {"a", "b", "e"}
 REPEATS = 5
 
@@ -172,9 +172,7 @@ def _sizes_hint(macs: float, num_epochs: int, image_sizes: tuple) -> str:
 @exercise
 def unfair(answer) -> str:
     """Which of five facts, by letter, make a claim about speed unfair."""
-    given = {str(letter).strip().lower() for letter in answer}
-    if not given or not given <= FACTS:
-        return "give letters from a to e in a list, for example ['a']"
+    given = letters(answer, "abcde")
     if given == UNFAIR:
         return ""
     if "c" in given:
