@@ -148,3 +148,11 @@ def test_changes_that_a_record_lacks_are_named():
     record = json.loads((RECORDS / "fast.json").read_text())
     with pytest.raises(ValueError, match="no run of .*'max_lr': 7.* in 'fast'"):
         expectation_row(EXPECTATIONS[0]._replace(changes={"max_lr": 7}), record)
+
+
+def test_the_pace_of_a_sweep_is_that_of_its_record():
+    runs = json.loads((ROOT / "figures" / "records" / "sweep_pace.json").read_text())["runs"]
+    for threads, workers in (("1 thread,", 2), ("2 threads", 1)):
+        seconds = [run["seconds"] for run in runs if threads in run["device"]]
+        per_hour = workers * 3600 * len(seconds) / sum(seconds)
+        assert f" {per_hour:.0f} " in PAGE.split("Planning a longer sweep?")[1].split("\n\n")[0]
