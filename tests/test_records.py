@@ -8,13 +8,14 @@ import pytest
 from scipy import stats
 
 from helpers.analysis.predict import predict_logits
-from helpers.cli import reference, results
+from helpers.cli import commands, reference, results
 from helpers.cli.options import main
 from helpers.data.cifar import load_cifar
 from helpers.data.stand_in import make_stand_in
 from helpers.experiments import records, sweeps
 from helpers.training.config import TrainConfig
 from helpers.training.fit import DivergedError
+from helpers.training.presets import get_preset
 
 RECORDED = sorted(records.RECORDS.glob("*.json"))
 TINY = TrainConfig(num_epochs=1, batch_size=64, micro_batch_size=64, augment="none")
@@ -118,6 +119,16 @@ def test_reference_trains_recipes_in_turn_and_goes_on(tmp_path, monkeypatch):
     assert share == pytest.approx(first[1]["runs"][0]["final"]["test_accuracy"], abs=0.011)
     again = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]  # nothing to train
     assert [record["runs"] for record in again] == [record["runs"] for record in first]
+
+
+def test_reference_with_another_smoothing_has_a_name_of_its_own(monkeypatch, capsys):
+    asked = {}
+    monkeypatch.setattr(commands, "run_reference", lambda recipes, seeds: asked.update(recipes) or [])
+    assert main(["reference", "--preset", "fast", "sweep", "--label-smoothing", "0"]) == 0
+    assert list(asked) == ["fast_label_smoothing_0", "sweep_label_smoothing_0"]
+    assert asked["fast_label_smoothing_0"] == replace(get_preset("fast"), label_smoothing=0.0)
+    assert main(["reference", "--label-smoothing", "2"]) == 2
+    assert "label_smoothing=2.0" in capsys.readouterr().err
 
 
 def test_a_diverged_reference_says_so_and_gives_no_logits(tmp_path, monkeypatch):

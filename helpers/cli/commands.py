@@ -177,8 +177,16 @@ def bench_command(arguments) -> None:
 def reference_command(arguments) -> None:
     recipes = dict(("custom_resnet", REFERENCE) if name == "best" else (name, get_preset(name))
                    for name in arguments.preset)
+    if arguments.label_smoothing is not None:
+        recipes = with_smoothing(recipes, arguments.label_smoothing)
     names = ", ".join(path.name for path in run_reference(recipes, arguments.seeds))
     print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
+
+
+def with_smoothing(recipes: dict[str, TrainConfig], smoothing: float) -> dict[str, TrainConfig]:
+    """The recipes with another label smoothing, under names that say so."""
+    return {f"{name}_label_smoothing_{smoothing:g}": replace(recipe, label_smoothing=smoothing)
+            for name, recipe in recipes.items()}
 
 
 def results_command(arguments) -> None:

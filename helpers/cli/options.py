@@ -93,6 +93,8 @@ def make_parser() -> argparse.ArgumentParser:
                  "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
     option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
+    option("--label-smoothing", type=float, metavar="FLOAT",
+           help="instead of the recipe's; its record is then called <recipe>_label_smoothing_<value>")
     option = add(commands.results_command, "print the results table, or what may be reported of one record")
     option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
     option("--write", action="store_true",
