@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
-from helpers.analysis.calibration import fit_temperature, reliability
+from helpers.analysis.calibration import chance_ece, fit_temperature, reliability
 from helpers.analysis.predict import confidences, predict_logits
 from helpers.data.loader import MemoryLoader
 from helpers.data.stand_in import make_stand_in
@@ -50,6 +51,17 @@ def test_reliability_is_the_double_loop(count, classes, scale, num_bins):
     assert table["ece"] == pytest.approx(gap, abs=1e-6)
 
 
+@pytest.mark.parametrize("count, classes, scale, num_bins", [(400, 10, 3.0, 15), (7, 3, 2.0, 4)])
+def test_each_filled_bin_has_the_interval_that_scipy_gives_it(count, classes, scale, num_bins):
+    table = reliability(*random_answers(count, classes, scale), num_bins)
+    filled = table["count"] > 0
+    assert np.isnan(table["low"][~filled]).all() and np.isnan(table["high"][~filled]).all()
+    for b in filled.nonzero()[0]:
+        right = round(table["accuracy"][b] * table["count"][b])
+        interval = stats.binomtest(right, int(table["count"][b])).proportion_ci(method="wilson")
+        assert (table["low"][b], table["high"][b]) == pytest.approx(interval, abs=1e-4)
+
+
 def test_the_empty_bins_were_there():
     logits, labels = random_answers(50, 10, 0.01)  # all confidences near 0.1: one bin of fifteen
     table = reliability(logits, labels)
@@ -70,6 +82,31 @@ def test_certain_answers_are_in_the_last_bin():
     assert table["count"].tolist() == [0] * 9 + [2] and table["ece"] == pytest.approx(0.5)
     with pytest.raises(ValueError, match="num_bins=0"):
         reliability(torch.zeros(2, 2), torch.zeros(2, dtype=torch.int64), 0)
+
+
+def test_excess_is_confidence_minus_accuracy_and_no_gap_is_smaller():
+    logits, labels = random_answers(400)
+    confidence = logits.softmax(1).max(1).values.mean().item()
+    right = (logits.argmax(1) == labels).float().mean().item()
+    table = reliability(logits, labels)
+    assert table["excess"] == pytest.approx(confidence - right, abs=1e-6)
+    assert reliability(logits, labels, 1)["ece"] == pytest.approx(abs(table["excess"]), abs=1e-6)
+    assert table["ece"] >= abs(table["excess"]) - 1e-6
+
+
+def test_chance_alone_makes_gaps_that_shrink_with_the_root_of_the_count():
+    few, many = (chance_ece(random_answers(count)[0]) for count in (100, 1600))
+    assert 0.01 < many < few / 2.5 < 0.1  # a factor of 4, were there no scatter
+    logits, labels = random_answers(1600)
+    assert reliability(logits, labels)["ece"] > 3 * many  # labels from logits / 2: too sure, and not by chance
+
+
+def test_chance_is_the_same_twice_and_takes_no_random_numbers():
+    logits, _ = random_answers(100)
+    before = torch.get_rng_state()
+    assert chance_ece(logits) == chance_ece(logits) and torch.equal(torch.get_rng_state(), before)
+    certain = torch.tensor([[1000.0, 0.0]]).repeat(50, 1)
+    assert chance_ece(certain) == 0  # sure, and always right
 
 
 # --- temperature ------------------------------------------------------------------------------------------------

@@ -80,6 +80,15 @@ def test_where_nothing_is_trained_data_and_remark_are_enough(figure):
     assert fields_of(figure)["n"] is None and fields_of(figure)["source"] is None
 
 
+@pytest.mark.parametrize("seeds, told", [
+    ([0], "n = 1 seed (0)"), ([0, 1], "n = 2 seeds (0, 1)"), ([2, 0, 1], "n = 3 seeds (0–2)"),
+    ([0, 1, 2, 10], "n = 4 seeds (0–2, 10)"), ([5, 7, 8], "n = 3 seeds (5, 7, 8)"),
+    ([301, 302, 303, 305, 306, 308, 309, 310], "n = 8 seeds (301–303, 305, 306, 308–310)")])
+def test_seeds_in_a_row_are_told_by_their_ends_wherever_they_stand(figure, seeds, told):
+    caption(figure, seeds=seeds)
+    assert written(figure) == f"your run: {told}"
+
+
 def test_stand_in_and_sizes_that_differ_are_told(figure):
     changed = [{**run, "changes": {"train_images": size}} for run, size in zip(RECORD["runs"], (1, 2), strict=False)]
     caption(figure, record={**RECORD, "data": {**RECORD["data"], "real": False}, "runs": changed})

@@ -94,7 +94,7 @@ WRONG = [
     (checks.three_phases, corners(lambda n: [0, n / 2, n - 1], [0.016, 0.4, 0.016]), "should have the peak"),
     (checks.three_phases, lambda step, total: 0.016, "never reached"),
     (checks.repaired_loop, faulty(zero="never"), "add up"),
-    (checks.repaired_loop, faulty(schedule="epoch"), "once an epoch"),
+    (checks.repaired_loop, faulty(schedule="epoch"), "once per epoch"),
     (checks.repaired_loop, faulty(mode="eval"), "eval mode"),
     (checks.repaired_loop, faulty(zero="never", schedule="epoch", mode="eval"), "add up from step to step: where are "
      "they set to zero? (and 2 more)"),

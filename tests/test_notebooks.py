@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 
 import execute
+import figure_judge
 import nbformat
 import pytest
 from copies import failed_solutions, solution_cells, solution_copy, student_copy
@@ -13,6 +14,11 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+JUDGE = f"""import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+import figure_judge
+figure_judge.install()"""
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
@@ -31,16 +37,25 @@ def assert_every_picture_has_words(notebook):
                 assert cell.outputs[number + 1].data["text/plain"] == f"In words: {alt}"
 
 
+def assert_every_figure_can_be_read_in_every_theme(folder):
+    """As `figure_judge` found when they were saved: by the contrast of text, its size on slides, and colors."""
+    judged = figure_judge.read_judged(folder)
+    assert judged.keys() == {path.stem for path in folder.glob("*.png")}
+    assert {name: found for name, found in judged.items() if found} == {}
+
+
 @every_notebook
 def test_runs_in_smoke_and_solutions_pass(path, tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR_PROFILE", "smoke")
     monkeypatch.setenv("CIFAR_FIGURES", str(tmp_path))
     notebook = solution_copy(nbformat.read(path, as_version=4))
     assert len(solution_cells(notebook)) >= 2, "an exercise needs a folded solution"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(JUDGE, id="judge"))
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
     assert failed_solutions(notebook) == []
     assert list(tmp_path.glob("*.png")), "saves no figure"
     assert_every_picture_has_words(notebook)
+    assert_every_figure_can_be_read_in_every_theme(tmp_path)
 
 
 @every_notebook

@@ -1,10 +1,12 @@
 """Themes: text that is large enough and stands out, series that stay apart for every eye, pictures left alone.
 
-What is right is worked out here again: contrast by WCAG 2.2 from drawn pixels, color blindness by the matrices of
-Machado, Oliveira and Fernandes (2009), severity 1, and differences in CIELAB (CIE 1976).
+`figure_judge` works out again what is right: contrast from drawn pixels, and how colors look to the color-blind.
 """
 
+import re
+from collections import namedtuple
 from itertools import combinations
+from pathlib import Path
 
 import matplotlib
 
@@ -12,10 +14,22 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from figure_judge import (  # noqa: E402
+    APART,
+    TEXT,
+    ground_under,
+    judge,
+    looks,
+    pixels_without,
+    seen,
+    series_alike,
+    shown_texts,
+    smallest_difference,
+    wcag_contrast,
+)
 from matplotlib.colors import to_rgb, to_rgba  # noqa: E402
-from matplotlib.text import Text  # noqa: E402
 
-from helpers.plots import curves, grids, images, surfaces, sweeps  # noqa: E402
+from helpers.plots import curves, diagrams, grids, images, surfaces, sweeps, waterfall  # noqa: E402
 from helpers.plots.captions import caption  # noqa: E402
 from helpers.plots.export import save_figure  # noqa: E402
 from helpers.plots.style import COLORS, as_figure, stamp, use_style  # noqa: E402
@@ -26,7 +40,15 @@ ROWS = [{"epoch": e, "train_accuracy": 0.5 + e / 10, "val_accuracy": 0.4 + e / 2
 GRID = np.linspace(-1, 1, 5)
 BOWL = 1 + np.add.outer(GRID**2, GRID**2)
 EIGHT = {f"series {i}": ([1, 2, 3], [i, i + 1, i]) for i in range(8)}
+Interval = namedtuple("Interval", "mean low high by_seed")
 HILL = {f"setting {i}": ([1, 10], [(i, i - 0.1, i + 0.1), (i + 1, i, i + 2)], [[i], [i + 1]]) for i in range(8)}
+LEVELS = {"start": 10, "a longer name of a change": 14, "less": 12, "end": 18}
+PARTS = [diagrams.Part("image", 3, 32), diagrams.Part("prep", 64, 32), diagrams.Part("block", 512, 4, skip=True)]
+RACE = [(0.9, 0.8, 1.0), (0.7, 0.6, 0.8), (0.5, 0.4, 0.6)]
+GAINS = [Interval(0.02, 0.01, 0.03, (0.01, 0.03)), Interval(-0.01, np.nan, np.nan, (-0.01,))]
+GROUPS = [f"{number} names of a superclass" for number in range(20)]
+BINS = {"confidence": [0.2, 0.9], "accuracy": [0.1, 0.7], "count": [30, 70], "low": [0, 0.6], "high": [0.2, 0.8],
+        "excess": 0.1, "ece": 0.1}
 PLOTS = {
     "history": lambda: curves.plot_history(ROWS, "accuracy", reference_rows=ROWS[1:]),
     "lines": lambda: curves.plot_lines(EIGHT, xlabel="x", ylabel="y", title="Eight"),
@@ -36,26 +58,31 @@ PLOTS = {
     "bars": lambda: curves.plot_bars(["a", "b"], [1, 2], low=[0, 1], high=[2, 3], xlabel="x", ylabel="y"),
     "reliability": lambda: [curves.plot_reliability([0.2, 0.9], [0.1, 0.7], [5, 9], ax=ax, label=f"model {i}", number=i)
                             for ax in [plt.subplots()[1]] for i in range(4)][0],
+    "calibration": lambda: curves.plot_calibration(BINS, plt.subplots(2, 1, figsize=(4, 6))[1], name="a model"),
     "tradeoff": lambda: curves.plot_tradeoff("abcdefgh", range(1, 9), range(8), xlabel="x", ylabel="y"),
     "bands": lambda: sweeps.plot_bands({name: (x, [y, y]) for name, (x, y) in EIGHT.items()}, xlabel="x", ylabel="y"),
     "hill": lambda: sweeps.plot_hill(HILL, xlabel="x", ylabel="y"),
     "matrix": lambda: grids.plot_matrix(np.arange(1, 13).reshape(3, 4), "abc", "defg", xlabel="x", ylabel="y"),
     "label bars": lambda: images.plot_label_bars(PICTURES[:2], [[0.7, 0.3], [0, 1]], ("cat", "dog"), title="Mixed"),
     "gallery": lambda: images.show_images(PICTURES, ["cat\n→ dog (50%)"] * 4, title="Wrong"),
+    "confusion": lambda: grids.plot_confusion(np.arange(9).reshape(3, 3), ["cat", "dog", "a longer name"]),
+    "groups": lambda: grids.plot_grouped_confusion(np.ones((40, 40)), np.arange(40) // 2, GROUPS, title="Squares"),
+    "before and after": lambda: images.plot_before_after({"original": PICTURES, "a flip": PICTURES}, title="Flipped"),
+    "class grid": lambda: images.plot_class_grid(PICTURES, [0, 1, 0, 1], ["cat", "dog"], title="Two classes"),
+    "predictions": lambda: images.plot_predictions(PICTURES, [0] * 4, [1] * 4, [0.5] * 4, ["cat", "dog"]),
+    "differences": lambda: sweeps.plot_differences(["a", "a longer name"], GAINS, title="Paired"),
+    "waterfall": lambda: waterfall.plot_waterfall(LEVELS, notes={"less": "−2.0"}, intervals={"end": (5, 7)},
+                                                  several=("end",), xlabel="accuracy, %", title="What each adds"),
+    "waterfall on a log axis": lambda: waterfall.plot_waterfall(LEVELS, notes={"end": "× 1.5"}, xlabel="s", logx=True),
+    "network": lambda: diagrams.plot_network(PARTS, title="A row of boxes"),
+    "slopes": lambda: diagrams.plot_slopes(["first", "second", "third"], RACE, [RACE[1], RACE[0], RACE[2]],
+                                           ends=("3 minutes", "an hour"), chance=0.1, ylabel="accuracy"),
     "contours": lambda: surfaces.plot_contours(GRID, GRID, BOWL, title="A map"),
     "surface": lambda: surfaces.plot_surface(GRID, GRID, BOWL, title="A surface"),
 }
-COLOR_BLIND = {
-    "none": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                     [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-}
-APART = 12.0  # CIE 1976 color difference; about 2.3 can just be seen side by side
-
 every_theme = pytest.mark.parametrize("theme", THEMES)
-ONCE = ("history", "lines", "schedule", "matrix", "label bars", "gallery", "contours", "surface")  # each kind of part
+ONCE = ("history", "lines", "schedule", "matrix", "label bars", "gallery", "contours", "surface", "waterfall",
+        "network", "slopes")  # each kind of part
 plots = pytest.mark.parametrize("name", [n if n in ONCE else pytest.param(n, marks=pytest.mark.slow) for n in PLOTS])
 
 
@@ -78,32 +105,6 @@ def draw(name, theme):
     return figure
 
 
-def linear(color):
-    parts = np.asarray(color, dtype=float)[..., :3]
-    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-
-
-def wcag_contrast(one, other):
-    bright, dark = sorted((linear(c) @ (0.2126, 0.7152, 0.0722) for c in (one, other)), reverse=True)
-    return (bright + 0.05) / (dark + 0.05)
-
-
-def shown_texts(figure):
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    hidden = {id(t) for ax in figure.axes if not ax.axison for axis in (ax.xaxis, ax.yaxis) for t in axis.findobj(Text)}
-    edge = figure.bbox.padded(-2)  # ticks beyond an axis are not drawn
-    return [t for t in texts if id(t) not in hidden and t.get_window_extent().overlaps(edge)]
-
-
-def ground_under(text, pixels):
-    """The color that most pixels under a text have."""
-    box = text.get_window_extent()
-    height = len(pixels)
-    part = pixels[max(0, int(height - box.y1)):int(height - box.y0) + 1, max(0, int(box.x0)):int(box.x1) + 1]
-    colors, counts = np.unique(part.reshape(-1, 4), axis=0, return_counts=True)
-    return colors[counts.argmax()] / 255
-
-
 # --- contrast and size ------------------------------------------------------------------------------------------
 
 @every_theme
@@ -112,15 +113,11 @@ def test_every_text_stands_out_from_what_lies_under_it(name, theme):
     figure = draw(name, theme)
     texts = shown_texts(figure)
     assert len(texts) > 2
-    figure.set_layout_engine("none")
-    for text in texts:
-        text.set_alpha(0)
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())
+    pixels = pixels_without(texts, figure)
     for text in texts:
         ground = ground_under(text, pixels)
         found = wcag_contrast(to_rgb(text.get_color()), ground)
-        assert found >= 4.5, f"{text.get_text()!r}: {found:.1f} on {ground}"
+        assert found >= TEXT, f"{text.get_text()!r}: {found:.1f} on {ground}"
 
 
 @plots
@@ -168,24 +165,77 @@ def test_what_finds_no_room_on_a_slide_is_told():
     assert apply_theme(as_figure(PLOTS["lines"]()), "slide") == []
 
 
+def named(axis):
+    return [label.get_text() for label in axis.get_ticklabels() if label.get_text()]
+
+
+def test_of_a_crowded_row_of_numbers_every_second_is_named_on_a_slide():
+    seeds = [str(seed) for seed in range(200, 230)]
+    ax = curves.plot_bars(seeds, range(30), xlabel="points", ylabel="seed", ax=plt.subplots(figsize=(6.4, 5.2))[1])
+    limits = ax.get_ylim()
+    caption(ax, "n = 30 seeds")
+    assert named(ax.yaxis) == seeds
+    assert apply_theme(ax.figure, "slide") == []
+    assert named(ax.yaxis) == seeds[::2] and len(ax.get_yticks()) == 30 and ax.get_ylim() == limits
+    assert min(text.get_fontsize() for text in shown_texts(ax.figure)) >= 18
+
+
+def test_the_columns_of_a_crowded_matrix_are_not_named_twice_on_a_slide():
+    ax = PLOTS["groups"]()
+    caption(ax, "n = 1 seed")
+    assert apply_theme(ax.figure, "slide") == []
+    assert named(ax.yaxis) == GROUPS and named(ax.xaxis) == []
+    assert " ".join(ax.get_xlabel().split()) == "predicted class (in the order of the rows)"
+    ax.figure.canvas.draw()
+    middles = [box.y0 + box.height / 2 for box in (t.get_window_extent() for t in ax.get_yticklabels())]
+    assert min(np.abs(np.diff(middles))) >= 18 * ax.figure.dpi / 72, "closer than their size"
+    few = PLOTS["confusion"]()
+    apply_theme(few.figure, "slide")
+    assert named(few.xaxis) == named(few.yaxis), "where there is room, both are named"
+
+
+def test_every_helper_that_draws_is_drawn_here():
+    modules = (curves, diagrams, grids, images, surfaces, sweeps, waterfall)
+    drawing = {name for module in modules for name in vars(module) if re.match("plot_|show_", name)}
+    written = set(re.findall(r"\b(?:plot|show)_\w+", Path(__file__).read_text(encoding="utf-8")))
+    assert len(drawing) >= 20 and drawing - written == set()
+
+
+# --- the judge of figures that notebooks draw -------------------------------------------------------------------
+
+def by_hand(**text):
+    figure, ax = plt.subplots()
+    ax.bar([0, 1], [1, 1], color=["#0072B2", "white"])
+    ax.set(xlabel="x", ylabel="y", title="Two bars")
+    ax.text(**{"x": 0, "y": 0.5, "s": "here", "color": "white", "ha": "center"} | text)
+    return figure
+
+
+@pytest.mark.parametrize("text, found", [
+    ({"y": 1, "va": "bottom", "color": "black"}, []),
+    ({}, ["dark: 'here' has contrast 3.5"]),  # black on white becomes light on dark, so white becomes dark
+    ({"color": "black"}, ["print: 'here' has contrast 4.0", "dark: 'here' has contrast"]),
+    ({"x": 1}, ["print: 'here' has contrast 1.0", "dark: 'here' has contrast 1.0"]),
+    ({"x": 1, "color": "0.6"}, ["print: 'here' has contrast 2.8", "dark: 'here' has contrast 3.4"]),
+    ({"x": 1, "color": "black", "alpha": 0.3}, ["print: 'here' has contrast", "dark: 'here' has contrast"])])
+def test_the_judge_reads_the_contrast_of_text_on_what_lies_under_it(text, found):
+    told = judge(by_hand(**text))
+    assert len(told) == len(found) and all(words.startswith(start) for words, start in zip(told, found, strict=True))
+
+
+def test_the_judge_sees_faint_titles_small_text_and_series_that_look_alike():
+    figure, ax = plt.subplots()
+    for number, color in enumerate(["#008000", "#8B4500"]):
+        ax.plot([0, number], color=color, label=f"series {number}")
+    ax.legend()
+    ax.set_title("faint", color="0.7")
+    stamp(ax, "smoke profile: stand-in data, not CIFAR")
+    told = judge(figure)
+    assert "print: 'faint' has contrast 2.1" in told and "print: 'series 0' and 'series 1' look alike" in told
+    assert not [words for words in told if words.startswith("slide") or "smoke" in words]
+
+
 # --- colors -----------------------------------------------------------------------------------------------------
-
-def lab(color):
-    """CIELAB of a linear sRGB color, white point D65."""
-    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ color
-    ratio = xyz / (0.9505, 1.0, 1.089)
-    f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-def seen(color, eye):
-    return lab(np.clip(np.asarray(COLOR_BLIND[eye]) @ linear(to_rgb(color)), 0, 1))
-
-
-def smallest_difference(one, other):
-    """The difference of two colors for the eye that tells them apart worst."""
-    return min(np.linalg.norm(seen(one, eye) - seen(other, eye)) for eye in COLOR_BLIND)
-
 
 def test_the_simulation_knows_a_pair_that_red_green_blind_people_confuse():
     red, green = (0.75, 0.3, 0.1), (0.47, 0.45, 0.1)
@@ -195,37 +245,15 @@ def test_the_simulation_knows_a_pair_that_red_green_blind_people_confuse():
     assert white == pytest.approx([100, 0, 0], abs=0.1) and gray == pytest.approx([53.4, 0, 0], abs=0.1)
 
 
-def looks(figure):
-    """Name, color, and what else tells a series from others, of every entry of every legend."""
-    for ax in figure.axes:
-        handles, names = ax.get_legend_handles_labels()
-        yield [(name, *_look(handle)) for handle, name in zip(handles, names, strict=True)]
-
-
-def _look(handle):
-    if hasattr(handle, "lines"):  # with error bars
-        handle = handle.lines[0]
-    if hasattr(handle, "get_linestyle") and hasattr(handle, "get_marker"):
-        return handle.get_color(), (handle.get_linestyle(), handle.get_marker())
-    if hasattr(handle, "get_offsets"):
-        return tuple(handle.get_facecolor()[0][:3]), len(handle.get_paths()[0].vertices)
-    return handle.get_edgecolor(), None
-
-
 @every_theme
 @pytest.mark.parametrize("name", ["history", "lines", "range test", "histogram", "reliability", "tradeoff", "bands",
-                                  "hill"])
+                                  "hill", "waterfall"])
 def test_series_on_one_axis_stay_apart_for_every_eye(name, theme):
     figure = as_figure(PLOTS[name]())
     if theme == "dark":
         apply_theme(figure, theme)
-    compared = 0
-    for entries in looks(figure):
-        for (one, color, form), (other, second, second_form) in combinations(entries, 2):
-            compared += 1
-            apart = smallest_difference(color, second) >= APART
-            assert apart or (form is not None and form != second_form), f"{one} and {other} look alike"
-    assert compared >= 3
+    assert series_alike(figure) == []
+    assert sum(len(list(combinations(entries, 2))) for entries in looks(figure)) >= 3
 
 
 def test_series_that_share_a_dash_differ_by_color_in_every_theme():

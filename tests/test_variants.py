@@ -147,7 +147,7 @@ def test_other_image_sizes_pass(size):
     ({"blocks": (1, 1), "channels": (8, 8, 8)}, "'blocks': 2, 'channels': 3"),
     ({"blocks": (1, 1), "channels": (8, 8), "kernel_size": (3,)}, "'kernel_size': 1"),
     ({"blocks": (1, 1), "channels": (8, 8), "skip_kernel_size": (1, 1, 1)}, "'skip_kernel_size': 3"),
-    ({"blocks": (), "channels": ()}, "one number a stage"),
+    ({"blocks": (), "channels": ()}, "one number per stage"),
     ({"blocks": (1, 1), "channels": (8, 8), "kernel_size": 4}, r"\[4, 4\] are not odd"),
     ({"blocks": (1, 1), "channels": (8, 8), "skip_kernel_size": (1, 2)}, r"\[2\] are not odd"),
     ({"blocks": (1, 1), "channels": (8, 8), "kernel_size": (0, 3)}, r"\[0\] are not odd"),

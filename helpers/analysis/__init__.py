@@ -1,6 +1,6 @@
 """What a trained network's answers say: errors, calibration, intervals, hidden test files."""
 
-from helpers.analysis.calibration import fit_temperature, reliability
+from helpers.analysis.calibration import chance_ece, fit_temperature, reliability
 from helpers.analysis.class_record import merge_class
 from helpers.analysis.errors import confusion_matrix, most_confused, per_class_accuracy
 from helpers.analysis.evidence import accuracy_by_rank, occlusion_map
@@ -30,8 +30,8 @@ from helpers.analysis.statistics import (
 from helpers.analysis.unpickle import RestrictedUnpickler, read_pickle
 
 __all__ = [
-    "Difference", "Interval", "RestrictedUnpickler", "accuracy_by_rank", "color_opponency", "compare_run",
-    "confidences", "confusion_matrix", "difference", "equally_smooth_filters", "feature_maps",
+    "Difference", "Interval", "RestrictedUnpickler", "accuracy_by_rank", "chance_ece", "color_opponency",
+    "compare_run", "confidences", "confusion_matrix", "difference", "equally_smooth_filters", "feature_maps",
     "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along", "loss_surface", "maximize_filter",
     "mean_interval", "merge_class", "most_confused", "new_run_interval", "occlusion_map",
     "orientation_selectivity", "per_class_accuracy", "predict_images", "predict_logits", "predict_new_run",

@@ -8,14 +8,16 @@ from torch import Tensor, nn
 
 from helpers.analysis.inputs import as_labels, as_logits
 from helpers.analysis.predict import confidences
+from helpers.analysis.statistics import wilson_interval
 
 
 def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
     """How often answers of each confidence are right (Guo et al. 2017): equal bins of confidence from 0 to 1.
 
-    Returns ``confidence`` and ``accuracy``, means of each bin, NaN where it is empty, and its ``count``, all
-    (num_bins,); ``ece``, the expected calibration error: the mean gap, weighted by count. Logits that are
-    not finite are refused: they would count as answers in no bin.
+    Returns ``confidence`` and ``accuracy``, means of each bin, and ``low`` and ``high``, the accuracy's 95 %
+    Wilson interval, NaN where the bin is empty; its ``count``, all (num_bins,); ``ece``, the expected
+    calibration error: the mean gap, weighted by count; ``excess``, mean confidence minus accuracy of all.
+    Logits that are not finite are refused: they would count as answers in no bin.
     """
     if num_bins < 1:
         raise ValueError(f"num_bins={num_bins}: at least 1")
@@ -31,7 +33,25 @@ def reliability(logits: Tensor, labels: Tensor, num_bins: int = 15) -> dict:
         accuracy = np.bincount(cell, right, num_bins) / count
     gap = np.abs(mean_confidence - accuracy)
     ece = np.nansum(gap * count) / count.sum()
-    return {"confidence": mean_confidence, "accuracy": accuracy, "count": count, "ece": float(ece)}
+    low, high = _intervals(accuracy, count)
+    return {"confidence": mean_confidence, "accuracy": accuracy, "low": low, "high": high, "count": count,
+            "ece": float(ece), "excess": float(confidence.mean() - right.mean())}
+
+
+def _intervals(accuracy: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of each bin's interval; an empty bin has none."""
+    low, high = np.full((2, len(count)), np.nan)
+    filled = count > 0
+    low[filled], high[filled] = wilson_interval(accuracy[filled] * count[filled], count[filled])
+    return low, high
+
+
+def chance_ece(logits: Tensor, draws: int = 20, seed: int = 0) -> float:
+    """The largest ECE that chance gives answers which are calibrated: labels are drawn from their own softmax."""
+    probabilities = as_logits(logits).softmax(1)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.multinomial(probabilities, draws, replacement=True, generator=generator)
+    return max(reliability(logits, labels)["ece"] for labels in drawn.T)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

@@ -89,19 +89,23 @@ def make_parser() -> argparse.ArgumentParser:
     option = add(commands.lr_range_test_command,
                  "suggest a learning rate; sizes, clipping, schedule play no part", _add_config)
     option("--steps", type=int, default=100, help="optimizer updates (default: 100)")
+    option = add(commands.results_command, "print the results table, or what may be reported of one record")
+    option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
+    option("--write", action="store_true",
+           help="also write it into README.md, and the tables of all records into figures/records/README.md")
+    _add_reference(add)
+    _add_merge(add)
+    _add_bench(add)
+    return parser
+
+
+def _add_reference(add) -> None:
     option = add(commands.reference_command,
                  "train recipes on all images, in turn; minutes on a GPU, hours on a laptop")
     option("--preset", nargs="+", choices=sorted(PRESETS), default=["best"], help="the recipes (default: best)")
     option("--seeds", type=int, nargs="+", default=[0], help="one run each (default: 0)")
     option("--label-smoothing", type=float, metavar="FLOAT",
            help="instead of the recipe's; its record is then called <recipe>_label_smoothing_<value>")
-    option = add(commands.results_command, "print the results table, or what may be reported of one record")
-    option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
-    option("--write", action="store_true",
-           help="also write it into README.md, and the tables of all records into figures/records/README.md")
-    _add_merge(add)
-    _add_bench(add)
-    return parser
 
 
 def _add_merge(add) -> None:
@@ -113,9 +117,9 @@ def _add_merge(add) -> None:
 
 
 def _add_bench(add) -> None:
-    option = add(commands.bench_command, "seconds an epoch of several recipes, and how far from the machine's ceiling")
+    option = add(commands.bench_command, "seconds per epoch of several recipes, and how far from the machine's ceiling")
     option("--suite", choices=("speed",), default="speed", help="what to measure (default: speed)")
-    option("--steps", type=int, default=3, help="optimizer updates a measurement (default: 3)")
+    option("--steps", type=int, default=3, help="optimizer updates per measurement (default: 3)")
     option("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
     option("--write", action="store_true", help="write the committed record instead of runs/records/")
 

@@ -28,6 +28,8 @@ COMMANDS = {
         "--all --experiment cifar100",
     "fast":
         "python -m helpers reference --preset fast --seeds 0 1 2 3",
+    "fast_label_smoothing_0":
+        "python -m helpers reference --preset fast --label-smoothing 0",
     "jordan":
         "python -m helpers reference --preset jordan --seeds 0 1 2 3 4 5 6 7",
     "se_resnet":

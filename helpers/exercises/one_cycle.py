@@ -64,7 +64,7 @@ def repaired_loop(function) -> str:
         return "the weights are as they were: is there a backward(), and an optimizer.step()?"
     faults = {
         "gradients add up from step to step: where are they set to zero?": dict(zero=False),
-        "the rate changes once an epoch: its place is behind every optimizer.step()": dict(per_step=False),
+        "the rate changes once per epoch: its place is behind every optimizer.step()": dict(per_step=False),
         "the network came in eval mode, where batch norm does not look at the batch: call model.train()":
             dict(train=False),
     }

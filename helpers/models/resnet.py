@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A residual network of any number of stages; every stage after the first halves the map.
 
-    `blocks` and `channels` have one number a stage, and so may the odd `kernel_size` (of the blocks) and
+    `blocks` and `channels` have one number per stage, and so may the odd `kernel_size` (of the blocks) and
     `skip_kernel_size`. The average pooling before the linear layer has side `pool_size` on the map of a 32-pixel
     image, 0 for all of it. `squeeze` is the reduction of squeeze-and-excitation, 16 in its paper, 0 for none;
     `dropout` acts before the linear layer; `stochastic_depth` is the probability of skipping the last block, which
@@ -78,7 +78,7 @@ def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: i
     lengths = {"blocks": len(blocks), "channels": len(channels), "kernel_size": len(kernels),
                "skip_kernel_size": len(skips)}
     if len(set(lengths.values())) > 1 or not blocks:
-        raise ValueError(f"one number a stage is needed in each of {lengths}")
+        raise ValueError(f"one number per stage is needed in each of {lengths}")
     if min(*blocks, *channels) < 1 or side < 1:
         raise ValueError(f"blocks={list(blocks)}, channels={list(channels)}: at least 1 each, and at most 6 stages")
     even = [k for k in (*kernels, *skips) if k % 2 == 0 or k < 1]

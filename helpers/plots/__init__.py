@@ -3,6 +3,7 @@
 from helpers.plots.captions import caption
 from helpers.plots.curves import (
     plot_bars,
+    plot_calibration,
     plot_histogram,
     plot_history,
     plot_lines,
@@ -19,8 +20,8 @@ from helpers.plots.surfaces import plot_contours, plot_surface
 from helpers.plots.sweeps import plot_bands, plot_differences, plot_hill
 
 __all__ = [
-    "as_figure", "caption", "plot_bands", "plot_bars", "plot_before_after", "plot_class_grid", "plot_confusion",
-    "plot_contours", "plot_differences", "plot_grouped_confusion", "plot_hill", "plot_histogram",
+    "as_figure", "caption", "plot_bands", "plot_bars", "plot_before_after", "plot_calibration", "plot_class_grid",
+    "plot_confusion", "plot_contours", "plot_differences", "plot_grouped_confusion", "plot_hill", "plot_histogram",
     "plot_history", "plot_label_bars", "plot_lines", "plot_matrix", "plot_predictions", "plot_range_test",
     "plot_reliability", "plot_schedule", "plot_surface", "plot_tradeoff", "save_figure", "show_images", "stamp",
     "use_style",

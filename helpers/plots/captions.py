@@ -150,7 +150,18 @@ def _count(fields: Fields) -> str:
 
 
 def _numbers(seeds: tuple[int, ...]) -> str:
-    """Seeds in short: "0–2" for three or more in a row, else each."""
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
-        return f"{seeds[0]}–{seeds[-1]}"
-    return ", ".join(map(str, seeds))
+    """Seeds in short: three or more in a row by their ends, "0–2, 7", all others each."""
+    ordered = sorted(seeds)
+    stretches = [[seed] for seed in ordered[:1]]
+    for before, seed in zip(ordered, ordered[1:], strict=False):
+        if seed == before + 1:
+            stretches[-1].append(seed)
+        else:
+            stretches.append([seed])
+    return ", ".join(_ends(stretch) for stretch in stretches)
+
+
+def _ends(stretch: list[int]) -> str:
+    if len(stretch) > 2:
+        return f"{stretch[0]}–{stretch[-1]}"
+    return ", ".join(map(str, stretch))

@@ -102,22 +102,55 @@ def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel
     return ax
 
 
-def plot_reliability(confidence, accuracy, count, *, ax=None, label="", title="", number: int = 0) -> Axes:
+def plot_reliability(confidence, accuracy, count, *, low=None, high=None, fewest: int = 1, ax=None, label="",
+                     title="", number: int = 0) -> Axes:
     """Accuracy against confidence, a marker per bin, its area by the images in it; on the diagonal they agree.
 
     Call it again on the same axes with another `number` to compare models by color and marker.
+
+    Parameters
+    ----------
+    low, high : arrays, optional
+        Ends of an interval around each accuracy, as of `analysis.reliability`.
+    fewest : int
+        Bins of fewer images are left out: so few say little, and look as sure as the others.
     """
     ax = _axes(ax)
     confidence, accuracy, count = (np.asarray(part, dtype=float) for part in (confidence, accuracy, count))
-    filled = count > 0
+    shown = count >= max(fewest, 1)
     if not ax.lines:
         ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
-    ax.plot(confidence[filled], accuracy[filled], color=COLORS[number], linewidth=1)
-    ax.scatter(confidence[filled], accuracy[filled], s=10 + 190 * count[filled] / count.sum(), color=COLORS[number],
+    ax.plot(confidence[shown], accuracy[shown], color=COLORS[number], linewidth=1)
+    if low is not None:
+        ends = np.asarray(low)[shown], np.asarray(high)[shown]
+        ax.vlines(confidence[shown], *ends, color=COLORS[number], linewidth=1)
+    ax.scatter(confidence[shown], accuracy[shown], s=10 + 190 * count[shown] / count.sum(), color=COLORS[number],
                marker="os^D"[number % 4], alpha=0.8, label=plain(label) or None, clip_on=False, zorder=3)
     ax.set(xlabel="confidence", ylabel="share that is right", title=plain(title), xlim=(0, 1.02), ylim=(0, 1.02))
     ax.legend(fontsize=8, loc="upper left")
     return ax
+
+
+def plot_calibration(bins: dict, axes, *, name: str, fewest: int = 20, number: int = 0) -> Axes:
+    """Two panels: above how often answers of each confidence are right, below how many there are.
+
+    Parameters
+    ----------
+    bins : dict
+        As of `analysis.reliability`; bins of fewer than `fewest` images are left out above.
+    axes : pair of Axes
+        The upper becomes a square, and its title says the ECE and to which side the answers err.
+    """
+    upper, lower = axes
+    err = "sure" if bins["excess"] > 0 else "modest"
+    drawn = {part: bins[part] for part in ("confidence", "accuracy", "count", "low", "high")}
+    plot_reliability(**drawn, fewest=fewest, ax=upper, number=number,
+                     title=f"{name}: too {err},\nECE {100 * bins['ece']:.1f} points")
+    upper.set_box_aspect(1)
+    edges = np.linspace(0, 1, len(bins["count"]) + 1)
+    lower.stairs(bins["count"], edges, fill=True, color=COLORS[number], alpha=0.7)
+    lower.set(xlabel="confidence", ylabel="answers")
+    return upper
 
 
 def plot_tradeoff(names, cost, value, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from itertools import combinations
+from itertools import combinations, pairwise
 
+import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.figure import Figure
@@ -20,10 +21,24 @@ SLACK = 1.05  # how much wider than its place a text may be
 PADS = {"w_pad": 0.2, "h_pad": 0.15}  # inches
 ROUNDS = 3  # of laying out and breaking lines: each changes the room of the other
 CHARACTER = 0.57  # width of a mean character, as a share of the size of its text
+LINE_SPACING = 1.2  # from one line of a text to the next, as a share of its size
 
 
 def enlarge(figure: Figure, size: tuple[float, float], scale: float, smallest: float) -> list[str]:
     """Change the size of a figure and of all that is in it; returns what of its text finds no room, in words."""
+    enlarge_parts(figure, size, scale, smallest)
+    _break_caption(figure)
+    for number in range(ROUNDS):
+        figure.draw_without_rendering()
+        if number:  # after the ticks, which may have left too little room
+            _break_titles(figure)
+        _relieve_ticks(figure)
+    figure.draw_without_rendering()
+    return _crowded(figure)
+
+
+def enlarge_parts(figure: Figure, size: tuple[float, float], scale: float, smallest: float) -> None:
+    """Change the size of a figure, of its text, lines and markers, and leave all of it where it is."""
     figure.set_size_inches(size)
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.get_layout_engine().set(**PADS)
@@ -33,14 +48,7 @@ def enlarge(figure: Figure, size: tuple[float, float], scale: float, smallest: f
         _scale_ticks(axis, scale, smallest)
     for ax in figure.axes:
         _renew_legend(ax)
-    _break_caption(figure)
-    for _ in range(ROUNDS):
-        figure.draw_without_rendering()
-        _break_titles(figure)
-        _turn_crowded_ticks(figure)
-    figure.draw_without_rendering()
     unchanged(figure, "slide")  # the new legends are as they are to be
-    return _crowded(figure)
 
 
 def _scale(artist, scale: float, smallest: float) -> None:
@@ -140,22 +148,73 @@ def _labels(axis: Axis) -> list[Text]:
 
 
 def _overlap(axis: Axis) -> bool:
-    """Whether neighbors of the labels touch; turned ones are as far apart as their lines of writing."""
+    """Whether neighbors of the labels touch; rows, and turned ones, are as far apart as their lines of writing."""
     labels = _labels(axis)
     boxes = [label.get_window_extent() for label in labels]
     turn = math.sin(math.radians(labels[0].get_rotation())) if labels else 0
-    if not turn:
-        return any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
-    ends = [(box.x1, box.y1) for box in boxes]
-    line = labels[0].get_fontsize() * axis.get_figure().dpi / 72
-    return any(abs(turn) * math.dist(one, other) < line for one, other in zip(ends, ends[1:], strict=False))
+    if turn:
+        ends = [(box.x1, box.y1) for box in boxes]
+        return any(abs(turn) * math.dist(one, other) < _line(labels[0]) for one, other in pairwise(ends))
+    if axis.axis_name == "y":
+        middles = [(box.y0 + box.y1) / 2 for box in boxes]
+        apart = [abs(one - other) for one, other in pairwise(middles)]
+        needed = [(_height(one) + _height(other)) / 2 for one, other in pairwise(labels)]
+        return any(room < height for room, height in zip(apart, needed, strict=True))
+    return any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
-def _turn_crowded_ticks(figure: Figure) -> None:
-    """Turn the labels of an x axis that overlap."""
+def _line(label: Text) -> float:
+    """The height of a line of writing, in pixels."""
+    return label.get_fontsize() * label.figure.dpi / 72
+
+
+def _height(label: Text) -> float:
+    """The height of all lines of a label, without the space above and below."""
+    return _line(label) * (1 + LINE_SPACING * label.get_text().count("\n"))
+
+
+def _relieve_ticks(figure: Figure) -> None:
+    """Where labels overlap: every second number of a row, names of columns once, or labels at an angle."""
     for ax in figure.axes:
-        if not hasattr(ax, "zaxis") and _overlap(ax.xaxis) and _labels(ax.xaxis)[0].get_rotation() == 0:
+        if hasattr(ax, "zaxis"):
+            continue
+        for axis in (ax.xaxis, ax.yaxis):
+            if _overlap(axis) and _is_row_of_numbers(_words(axis)):
+                _keep_every_second(axis)
+        if not _overlap(ax.xaxis):
+            continue
+        if _words(ax.xaxis) == _words(ax.yaxis):
+            _name_rows_alone(ax)
+        elif _labels(ax.xaxis)[0].get_rotation() == 0:
             ax.tick_params(axis="x", labelrotation=45)
+
+
+def _words(axis: Axis) -> list[str]:
+    return [label.get_text() for label in _labels(axis)]
+
+
+def _is_row_of_numbers(words: list[str]) -> bool:
+    """Whether the words are numbers at equal steps, of which a reader can guess those left out."""
+    try:
+        steps = np.diff([float(word.replace("\u2212", "-")) for word in words])
+    except ValueError:
+        return False
+    return len(steps) > 1 and np.allclose(steps, steps[0])
+
+
+def _keep_every_second(axis: Axis) -> None:
+    """Leave every other label of a row away; the ticks stay."""
+    low, high = sorted(axis.get_view_interval())
+    places = [tick.get_loc() for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    names = [tick.label1.get_text() for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    kept = [place for place, name in enumerate(names) if name][::2]
+    axis.set_ticks(places, labels=[name if place in kept else "" for place, name in enumerate(names)])
+
+
+def _name_rows_alone(ax) -> None:
+    """Rows and columns of a matrix have the same names, and the columns have no room for them."""
+    ax.set_xticks(ax.get_xticks(), [""] * len(ax.get_xticks()))
+    ax.set_xlabel(f"{ax.get_xlabel()} (in the order of the rows)".lstrip())
 
 
 def _crowded(figure: Figure) -> list[str]:
