@@ -27,6 +27,10 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def filled_lines(cell):
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
 def assert_every_picture_has_words(notebook):
     """Alt text in the metadata, as plain text, and in a line below it that every renderer shows."""
     for cell in code_cells(notebook):
@@ -65,7 +69,8 @@ def test_anatomy(path):
     code, text = code_cells(notebook), "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
     lengths = [len(cell.source.splitlines()) for cell in code[1:]]
     assert 25 <= len(notebook.cells) <= 60, len(notebook.cells)
-    assert median(lengths) <= 6 and max(lengths) <= 25, lengths
+    assert median(lengths) <= 6 and max(filled_lines(cell) for cell in code[1:]) <= 14, lengths
+    assert len(text.split()) <= 2_200
     assert notebook.cells[0].source.startswith("# ") and notebook.cells[0].source.splitlines()[0].endswith("?")
     assert text.count("Predict before you run") >= 2 and "## Your turn" in text and "Recap" in text
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,8 @@ def test_a_command_has_the_recipe_of_its_record(name):
     if arguments.command == "reference":
         preset, = arguments.preset
         recipe, everything = REFERENCE if preset == "best" else PRESETS[preset], True
+        if arguments.label_smoothing is not None:
+            recipe = replace(recipe, label_smoothing=arguments.label_smoothing)
         assert {run["seed"] for run in record["runs"]} <= set(arguments.seeds)
     else:
         recipe, everything = commands.read_config(arguments), arguments.all
