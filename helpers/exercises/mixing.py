@@ -204,7 +204,7 @@ def allowed(answer) -> str:
         return "c: a gap is training minus validation accuracy. Which of the two has fallen more?"
     if "e" in given:
         return "e: how many epochs does the record have?"
-    missing = (ALLOWED - given).pop()
+    missing = min(ALLOWED - given)
     hint = {"b": "does the interval of CutMix's difference leave out zero, and by how much?",
             "d": "ask `difference` for val_confidence"}
     return f"right so far, and there is one more: {hint[missing]}"

@@ -141,6 +141,6 @@ def unfair(answer) -> str:
         return "c: the same seeds on both sides are what a paired difference needs"
     if "e" in given:
         return "e: at the end of both schedules is the right moment, since a falling rate pays late"
-    missing = (UNFAIR - given).pop()
+    missing = min(UNFAIR - given)
     hint = {"a": "how many tries did each side get to find its rate?", "d": "how was each side measured?"}[missing]
     return f"right so far, and there is one more: {hint}"
