@@ -1,7 +1,10 @@
 """Every notebook keeps the anatomy, runs in the smoke profile, and its folded solutions pass its checks."""
 
+import ast
 import json
 import re
+import tokenize
+from io import StringIO
 from pathlib import Path
 from statistics import median
 
@@ -27,8 +30,24 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def steps(cell):
+    """Statements and lines of comment: a call on three short lines is one, as it is on a line of 200 characters."""
+    tokens = list(tokenize.generate_tokens(StringIO(cell.source + "\n").readline))
+    own_line = [token for token in tokens if token.type == tokenize.COMMENT and token.line.strip() == token.string]
+    return sum(token.type == tokenize.NEWLINE for token in tokens) + len(own_line)
+
+
+def is_text(line):
+    """Whether a line only goes on with a string, as alt texts and printed sentences do: prose, not code."""
+    try:
+        part = ast.parse(line.strip(" +;").rstrip("),"), mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(part, ast.JoinedStr) or isinstance(getattr(part, "value", None), str)
+
+
 def filled_lines(cell):
-    return sum(bool(line.strip()) for line in cell.source.splitlines())
+    return sum(bool(line.strip()) and not is_text(line) for line in cell.source.splitlines())
 
 
 def assert_every_picture_has_words(notebook):
@@ -67,9 +86,11 @@ def test_anatomy(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code, text = code_cells(notebook), "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    lengths = [len(cell.source.splitlines()) for cell in code[1:]]
+    lengths = [steps(cell) for cell in code[1:]]
     assert 25 <= len(notebook.cells) <= 60, len(notebook.cells)
-    assert median(lengths) <= 6 and max(filled_lines(cell) for cell in code[1:]) <= 14, lengths
+    assert median(lengths) <= 6 and max(lengths) <= 14, lengths
+    assert max(filled_lines(cell) for cell in code[1:]) <= 18
+    assert max(len(line) for cell in code[1:] for line in cell.source.splitlines()) <= 110, "no reader scrolls sideways"
     assert len(text.split()) <= 2_200
     assert notebook.cells[0].source.startswith("# ") and notebook.cells[0].source.splitlines()[0].endswith("?")
     assert text.count("Predict before you run") >= 2 and "## Your turn" in text and "Recap" in text

@@ -110,7 +110,10 @@ def name_data(record: dict) -> str:
 
 
 def minutes_cell(record: dict) -> str:
-    return f"{np.mean([run['seconds'] for run in finished_runs(record)]) / 60:.0f}"
+    """The mean minutes of the runs that had the machine for themselves; a run's ``note`` says that it had not."""
+    runs = finished_runs(record)
+    alone = [run for run in runs if "note" not in run] or runs
+    return f"{np.mean([run['seconds'] for run in alone]) / 60:.0f}"
 
 
 def device_cell(record: dict) -> str:
