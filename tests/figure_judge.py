@@ -7,6 +7,7 @@ it is saved: one execution serves all themes, and only what lies on bars, maps o
 
 import json
 import os
+import warnings
 from itertools import combinations
 from pathlib import Path
 
@@ -173,6 +174,24 @@ def series_alike(figure):
     return found
 
 
+# --- room -------------------------------------------------------------------------------------------------------
+
+def panels_without_room(figure, smallest=0.6):
+    """In words, the panels with numbers that the layout leaves less than so many inches; only crowded figures can."""
+    panels = [ax for ax in figure.axes if ax.axison and ax.get_visible() and not ax.images]
+    if len(panels) < 4:
+        return []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        slide.enlarge(figure, tuple(figure.get_size_inches()), scale=1, smallest=0)  # has its size; lays it out
+    found = [str(one.message) for one in caught if "collapsed" in str(one.message)]
+    for number, ax in enumerate(panels):
+        width, height = (side / figure.dpi for side in (ax.bbox.width, ax.bbox.height))
+        if min(width, height) < smallest:
+            found.append(f"panel {number} is {width:.1f} × {height:.1f} inches large")
+    return found
+
+
 # --- in a notebook ----------------------------------------------------------------------------------------------
 
 def judge(figure):
@@ -185,7 +204,7 @@ def judge(figure):
     slide.enlarge_parts(figure, wanted.size, wanted.scale, wanted.smallest_text)
     sizes = {text.get_text(): text.get_fontsize() for text in visible_texts(figure)}
     found += [f"slide: {words!r} has {size:g} points" for words, size in sizes.items() if size < wanted.smallest_text]
-    return found
+    return found + [f"slide: {words}" for words in panels_without_room(figure)]
 
 
 def install():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from helpers.data.augment import BATCH_AUGMENTS, PARTS, BatchAugment, TransformAugment, seeded_by
+from helpers.data.augment import BATCH_AUGMENTS, PARTS, BatchAugment, TransformAugment, combine, seeded_by
 from helpers.data.image_set import channel_statistics
 from helpers.data.per_image import AlbumentationsDataset, make_albumentations, seed_worker, strict_albumentations
 from helpers.data.stand_in import make_stand_in
@@ -222,6 +222,13 @@ def test_apples_generator_is_put_back(apple, monkeypatch, kind):
         assert apple["now"].tolist() == [99]
         raise KeyError
     assert apple["now"].tolist() == [7] and torch.equal(torch.get_rng_state(), cpu)
+
+
+def test_unknown_parts_and_transforms_list_the_known():
+    with pytest.raises(ValueError, match=r"unknown parts \['croop'\]: choose from crop, flip, cutout, jitter"):
+        combine("croop", "flip")
+    with pytest.raises(ValueError, match="unknown transforms 'colour': choose from .*'erasing'.*'rotation'"):
+        TransformAugment("colour")
 
 
 def test_every_choice_of_the_parts_has_a_name_and_what_it_says():

@@ -3,7 +3,7 @@
 import enum
 import io
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -63,10 +63,16 @@ def test_image_sizes_of_numpy_become_pairs_of_int():
     assert {type(number) for pair in config.image_sizes for number in pair} == {int}
 
 
-@pytest.mark.parametrize("sizes", [((0, 16.5),), ((0, True),), "0:24", 24, ((0,),), ((16, 32), (0, 24)), ((0, 513),)])
+@pytest.mark.parametrize("sizes", [((0, 16.5),), ((0, True),), "0:24", 24, ((0,),), ((16, 32), (0, 24)), ((0, 513),),
+                                   ((0, 24), (0, 32)), ((0, 16), (6, 24), (6, 32)), ((-1, 24),), (None,)])
 def test_image_sizes_that_are_no_pairs_of_whole_numbers_are_refused(sizes):
     with pytest.raises(ValueError, match=re.escape(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs")):
         TrainConfig(image_sizes=sizes)
+
+
+def test_a_recipe_that_is_shortened_keeps_its_sizes():
+    config = TrainConfig(num_epochs=24, image_sizes=((0, 24), (16, 32)))
+    assert replace(config, num_epochs=4).image_sizes == ((0, 24), (16, 32))
 
 
 def test_plain_values_stay_as_they_were_given():

@@ -66,7 +66,9 @@ def test_where_only_the_class_matters_the_baseline_is_the_accuracy():
 
 
 @pytest.mark.parametrize("change, named", [
-    (dict(num_bins=5), "num_bins=5 for 4"), (dict(right=[True]), r"\(1,\) answers")])
+    (dict(num_bins=5), "num_bins=5 for 4"), (dict(right=[True]), r"\(1,\) answers"),
+    (dict(score=[1, float("nan"), 3, 4]), "1 of 4 scores are NaN"),
+    (dict(score=[], right=[], labels=[]), "no scores: give at least one image")])
 def test_sizes_that_do_not_fit_are_named(change, named):
     given = dict(score=[1, 2, 3, 4], right=[True] * 4, labels=[0, 1, 0, 1], num_bins=2) | change
     with pytest.raises(ValueError, match=named):

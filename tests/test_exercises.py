@@ -1,5 +1,6 @@
 """Every check of an exercise has its tests; a number and a guess of any kind are read."""
 
+import ast
 import importlib
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.exercises import show_prediction
+from helpers.exercises import architecture, checkpoints, exercise, show_prediction
 from helpers.exercises.answers import number
 
 FOLDER = Path(__file__).parent.parent / "helpers" / "exercises"
@@ -35,6 +36,27 @@ def own_files():
 OWN_FILES = own_files()
 
 
+def numbers_after(check, answer):
+    """The reader's next random numbers, drawn after a check."""
+    torch.manual_seed(11)
+    check(answer)
+    return torch.rand(3).tolist()
+
+
+@exercise
+def reseeds(answer) -> str:
+    torch.manual_seed(3)
+    torch.rand(2)
+    return answer(1)
+
+
+@pytest.mark.parametrize("check, answer", [
+    (reseeds, lambda one: ""), (reseeds, lambda one: one / 0), (architecture.he_initialization, lambda layer: None),
+    (reseeds, lambda one: torch.rand(5) is None)], ids=["right", "an error", "of notebook 03", "an answer that draws"])
+def test_a_check_leaves_the_random_numbers_of_the_reader_alone(check, answer):
+    assert numbers_after(check, answer) == numbers_after(lambda answer: None, None)
+
+
 def test_number_reads_one_number_of_any_type():
     for one in (3, 3.0, np.float32(3), [3], torch.tensor([[3]]), torch.tensor(3.0, requires_grad=True)):
         assert number(one) == 3 and type(number(one)) is float
@@ -47,3 +69,14 @@ def test_number_reads_one_number_of_any_type():
 def test_a_guess_of_any_kind_is_shown_beside_the_measurement(guess, shown, capsys):
     show_prediction(guess, torch.tensor(0.5))
     assert capsys.readouterr().out == f"your guess: {shown} · measured: 0.5\n"
+
+
+def test_who_gives_a_letter_as_text_is_told_to_give_a_list(capsys):
+    """Without its quotes a letter is a name that Python does not know; what the hint shows can be read."""
+    assert not checkpoints.may_report("b")
+    hint = capsys.readouterr().out
+    assert "this is text, 'b'" in hint
+    shown = ast.literal_eval(re.search(r"\[.*?\]", hint)[0])
+    assert shown == ["b"]
+    checkpoints.may_report(shown)
+    assert not re.search("text|could not be read|give letters", capsys.readouterr().out)

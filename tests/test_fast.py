@@ -95,6 +95,14 @@ def test_muon_step_by_hand():
         assert torch.allclose(shift, sgd_twin, atol=1e-6)
 
 
+def test_muon_moves_a_filter_of_zeros_by_its_gradient_alone():
+    filters = torch.nn.Parameter(torch.zeros(2, 3, 3, 3))
+    filters.grad = torch.randn(2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    Muon([{"params": [filters], "lr": 0.1}]).step()
+    expected = -0.1 * orthogonalize(1.6 * filters.grad.flatten(1))  # Nesterov: the gradient, and 0.6 of the momentum
+    assert torch.allclose(filters.flatten(1), expected, atol=1e-6)
+
+
 def test_muon_says_which_network_it_is_for():
     with pytest.raises(ValueError, match="'muon' does not know Linear"):
         make_optimizer(torch.nn.Linear(2, 2), TrainConfig(optimizer="muon"))

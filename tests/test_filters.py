@@ -227,7 +227,18 @@ def test_filters_come_back_bit_equal(fails):
     assert layer.weight.requires_grad
 
 
-@pytest.mark.parametrize("number", [8, -1, [2, 9]])
+def test_a_number_of_numpy_is_one_filter(model):
+    surest = np.argsort([3, 1, 2])[0]
+    layer = nn.Conv2d(3, 4, 3)
+    with without_filters(layer, surest):
+        assert [bool(filter.any()) for filter in layer.weight] == [True, False, True, True]
+    (image, responses), (same, again) = (
+        maximize_filter(model, "layer2.1", one, torch.Generator().manual_seed(5), size=16, steps=2)
+        for one in (surest, int(surest)))
+    assert image.shape == (3, 16, 16) and torch.equal(image, same) and responses == again
+
+
+@pytest.mark.parametrize("number", [8, -1, [2, 9], np.int64(8)])
 def test_a_filter_that_is_not_there_is_named(number):
     layer = nn.Conv2d(3, 8, 3)
     with pytest.raises(IndexError, match="numbered from 0 to 7"), without_filters(layer, number):

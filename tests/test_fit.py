@@ -5,6 +5,7 @@ import importlib
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 import warnings
@@ -173,6 +174,28 @@ def test_an_empty_loader_is_named():
     empty = DataLoader(TensorDataset(*plain_tensors()), batch_size=500, drop_last=True)
     with pytest.raises(ValueError, match="no batches to train on"):
         fit(small_net(), (empty, None), CONFIG, progress=False)
+
+
+class UsedUp:
+    """What says that it has three batches, and has none left."""
+
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        return iter(())
+
+
+@pytest.mark.parametrize("batches, named", [
+    (UsedUp(), "they have a length and yield none"), ((pair for pair in ()), "of type generator have no length")])
+def test_batches_that_cannot_be_counted_or_are_used_up_are_named(batches, named):
+    with pytest.raises(ValueError, match=named):
+        fit(small_net(), (batches, None), CONFIG, progress=False)
+
+
+def test_an_epoch_has_the_quantities_that_its_docstring_lists():
+    history = fit(small_net(), make_loaders(DATA, DATA, CONFIG, CPU), CONFIG, progress=False)
+    assert set(history.last) == set(re.findall(r"``(\w+)``", History.__doc__))
 
 
 # --- precision --------------------------------------------------------------------------------------------------

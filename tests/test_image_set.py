@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from helpers import paths
 from helpers.data import find
 from helpers.data.cifar import load_cifar
-from helpers.data.image_set import ImageSet, split_train_val
+from helpers.data.image_set import ImageSet, channel_statistics, split_train_val
 
 REAL = find.find_official("cifar10", "train", paths.ROOT / "data") is not None
 needs_files = pytest.mark.skipif(not REAL, reason="needs the real CIFAR files in data/ or CIFAR_ROOT")
@@ -224,6 +224,12 @@ def test_rare_classes_are_on_both_sides(counts, val_size, expected):
     train, val = held_out(counts, val_size)
     assert val == expected and [a + b for a, b in zip(train, val, strict=True)] == counts
     assert all(left > 0 for left, n in zip(train, counts, strict=True) if n)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 32, 32), (5, 3, 0, 0)])
+def test_no_pixels_have_no_statistics(shape):
+    with pytest.raises(ValueError, match=r"images uint8 \(.* have no pixels, and so no mean"):
+        channel_statistics(torch.zeros(shape, dtype=torch.uint8))
 
 
 def test_classes_of_one_image_each_cannot_be_split():

@@ -147,9 +147,13 @@ def test_statistics_are_those_of_the_training_images():
     assert make_loaders(DATA, None, TrainConfig(), CPU).val is None
 
 
-def test_batches_come_in_channels_last():
-    images, _ = next(iter(make_loaders(DATA, None, TrainConfig(batch_size=16), CPU).train))
-    assert images.is_contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_both_loaders_have_the_layout_that_is_asked_for(channels_last):
+    loaders = make_loaders(DATA, DATA, TrainConfig(batch_size=16, channels_last=channels_last), CPU)
+    for loader in loaders:
+        images, _ = next(iter(loader))
+        assert images.is_contiguous(memory_format=torch.channels_last) == channels_last
+        assert images.is_contiguous() != channels_last
 
 
 @pytest.mark.parametrize("rows, batch_size", [(110, 0), (0, 32)])

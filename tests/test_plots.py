@@ -90,6 +90,29 @@ def test_smoke_figures_are_stamped(tmp_path, monkeypatch):
     assert any("not CIFAR" in text.get_text() for text in ax.figure.texts)
 
 
+def test_a_figure_that_is_saved_twice_is_stamped_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_PROFILE", "smoke")
+    ax = PLOTS["lines"](None)
+    first, second = (save_figure(ax, name, alt="lines", folder=tmp_path).read_bytes() for name in "ab")
+    assert first == second and sum("not CIFAR" in text.get_text() for text in ax.figure.texts) == 1
+
+
+def test_bars_of_one_name_have_a_row_each():
+    ax = curves.plot_bars(["a", "a", "b"], [1, 2, 3], xlabel="x", ylabel="y")
+    assert [bar.get_y() + bar.get_height() / 2 for bar in ax.patches] == pytest.approx([0, 1, 2])
+    assert [bar.get_width() for bar in ax.patches] == [1, 2, 3]
+    assert ax.get_yticks().tolist() == [0, 1, 2]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "a", "b"]
+
+
+def test_more_series_than_colors_begin_with_the_first_color_again():
+    ax = curves.plot_range_test([1, 2, 3], [3, 2, 3], {f"rule {number}": 1 + number / 10 for number in range(9)})
+    marks = ax.lines[1:]
+    assert len(marks) == 9 and marks[8].get_color() == marks[0].get_color() != marks[1].get_color()
+    again, first = (curves.plot_reliability([0.5], [0.5], [3], number=number).lines[1] for number in (8, 0))
+    assert again.get_color() == first.get_color()
+
+
 def test_bad_shapes_are_refused():
     with pytest.raises(ValueError, match="not normalized"):
         images.show_images(PICTURES.astype(float))

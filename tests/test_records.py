@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from helpers.analysis.predict import predict_logits
@@ -13,7 +14,7 @@ from helpers.cli.options import main
 from helpers.data.cifar import load_cifar
 from helpers.data.stand_in import make_stand_in
 from helpers.experiments import records, sweeps
-from helpers.training.config import TrainConfig
+from helpers.training.config import RECIPE_VERSION, TrainConfig
 from helpers.training.fit import DivergedError
 from helpers.training.presets import get_preset
 
@@ -81,6 +82,13 @@ def test_a_run_that_did_not_measure_it_or_finish_is_not_counted():
     assert results.read_final(finished, "tta_test_accuracy") == [0.91]
 
 
+def test_minutes_are_of_the_runs_that_had_the_machine_alone():
+    alone = [{"status": "finished", "seconds": 60}, {"status": "finished", "seconds": 180}]
+    beside = [{"status": "finished", "seconds": 3000, "note": "beside other work"}]
+    assert results.minutes_cell({"runs": alone + beside}) == "2"
+    assert results.minutes_cell({"runs": beside}) == "50"  # better than none
+
+
 def test_devices_of_a_record_are_all_named():
     runs = [{"status": "finished", "device": "NVIDIA T4"}, {"status": "finished"}, {"status": "finished"}]
     assert results.device_cell({"device": "CPU, 1 threads", "runs": runs}) == "NVIDIA T4 + CPU, 1 thread"
@@ -114,11 +122,59 @@ def test_reference_trains_recipes_in_turn_and_goes_on(tmp_path, monkeypatch):
     first = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]
     assert [[run["seed"] for run in record["runs"]] for record in first] == [[0, 3], [0, 3]]
     assert first[1]["config"]["max_lr"] == 0.1 and first[0]["runs"][1]["changes"] == {"seed": 3}
-    with np.load(tmp_path / "records" / "two_test_logits.npz") as file:
+    with np.load(tmp_path / "records" / "two-stand-in_test_logits.npz") as file:
         share = (file["logits"].argmax(1) == load_cifar("cifar10", "test").labels.numpy()).mean()
     assert share == pytest.approx(first[1]["runs"][0]["final"]["test_accuracy"], abs=0.011)
     again = [json.loads(path.read_text()) for path in reference.run_reference(recipes, [0, 3])]  # nothing to train
     assert [record["runs"] for record in again] == [record["runs"] for record in first]
+
+
+@pytest.fixture
+def measure(tmp_path, monkeypatch):
+    """`run_reference` of one recipe without any training; each run's logits are all equal to its seed."""
+    monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
+    data = {"real": False}
+
+    def run_seed(train, test, config, **options):
+        run = {"seed": config.seed, "changes": {}, "status": "finished", "history": [], "seconds": 1.0,
+               "final": {"test_accuracy": 0.9}, "recipe_version": RECIPE_VERSION}
+        return run, None, config.seed
+
+    def predict(model, seed, **options):
+        return torch.full((4, 2), float(seed)), torch.zeros(4, dtype=torch.int64)
+
+    def run(seeds, real=True):
+        data["real"] = real
+        path, = reference.run_reference({"one": TINY}, seeds)
+        return path.name, [run["seed"] for run in json.loads(path.read_text())["runs"]]
+
+    monkeypatch.setattr(reference, "run_seed", run_seed)
+    monkeypatch.setattr(reference, "predict_logits", predict)
+    monkeypatch.setattr(reference, "load_cifar",
+                        lambda name, split: replace(make_stand_in(split, 20), real=data["real"]))
+    return run
+
+
+def test_reference_adds_other_seeds_to_the_readers_record(measure):
+    assert measure([0]) == ("one.json", [0])
+    assert measure([1, 2]) == ("one.json", [0, 1, 2])
+    assert sorted(measure([1])[1]) == [0, 1, 2]  # measured again, it is there once
+
+
+def test_reference_logits_are_of_seed_0_whatever_comes_first(measure, tmp_path):
+    path = tmp_path / "records" / "one_test_logits.npz"
+    measure([3])
+    assert not path.exists()
+    measure([2, 0, 1])
+    measure([3])
+    with np.load(path) as file:
+        assert (file["logits"] == 0).all()
+
+
+def test_reference_on_stand_in_data_has_a_file_of_its_own(measure, tmp_path):
+    assert measure([0], real=False) == ("one-stand-in.json", [0])
+    assert measure([1]) == ("one.json", [1])
+    assert not (tmp_path / "records" / "one_test_logits.npz").exists()
 
 
 def test_reference_with_another_smoothing_has_a_name_of_its_own(monkeypatch, capsys):
@@ -161,6 +217,8 @@ def test_reference_logits_give_the_recorded_accuracy():
 def test_unknown_record_lists_the_known():
     with pytest.raises(ValueError, match="unknown record 'no_such_experiment': choose from .*'custom_resnet'"):
         records.load_record("no_such_experiment")
+    with pytest.raises(ValueError, match="'learning_rate': choose from .*'custom_resnet', 'fast'"):
+        records.load_reference_logits("learning_rate")
 
 
 def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):

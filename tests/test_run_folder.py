@@ -227,6 +227,15 @@ def test_a_release_is_of_the_own_claim_only_and_reaches_forked_workers(tmp_path,
     one.release()
 
 
+def test_python_ends_quietly_with_a_folder_claimed(tmp_path):
+    """Nothing can be imported any more when the last objects are deleted."""
+    code = "import sys; from pathlib import Path; from helpers.experiments.run_folder import RunFolder; " \
+           "run = RunFolder(Path(sys.argv[1])); run.claim()"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True,
+                          cwd=Path(run_folder.__file__).parents[2])
+    assert done.returncode == 0 and done.stderr == "" and other_process_may_lock(tmp_path / "run")
+
+
 def subprocess_that_inherits():
     """Fork a process that holds the same open files until the returned function is called."""
     read, write = os.pipe()

@@ -165,6 +165,8 @@ def test_unknown_names_list_the_known():
         make_model("vgg")
     with pytest.raises(ValueError, match=r"stem='mnist': choose from \['cifar', 'imagenet'\]"):
         make_model("resnet18", stem="mnist")
+    with pytest.raises(ValueError, match=r"unknown ResNet 'resnet81': choose from \['resnet18', 'resnet34'\]"):
+        torchvision_resnet("resnet81")
 
 
 # --- what the blocks compute ------------------------------------------------------------------------------------
@@ -236,6 +238,25 @@ def test_the_depthwise_net_sees_what_it_says():
         assert touched.max() - touched.min() + 1 == 51
     rows = [row for row in receptive_field(net, (3, 96, 96)) if row["name"].startswith("features")]
     assert rows[-1]["receptive_field"] == 51
+
+
+@pytest.mark.parametrize("side, cells", [(8, 1), (8, 2), (8, 8), (9, 3), (7, 3), (8, 3), (2, 4)])
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d])
+def test_an_adaptive_pool_sees_as_much_as_the_widest_of_its_windows(side, cells, pool):
+    out = nn.AdaptiveAvgPool2d(cells)(image := torch.ones(1, 1, side, side, requires_grad=True))
+    seen = []
+    for row in range(cells):
+        slope, = torch.autograd.grad(out[0, 0, row, 0], image, retain_graph=True)
+        seen.append(int(slope.any(3).sum()))
+    (row,) = receptive_field(nn.Sequential(pool(cells), nn.Linear(cells, 1)), (3, side, side))
+    assert row["kernel_size"] == row["receptive_field"] == max(seen)
+
+
+def test_the_pooling_of_a_resnet_has_the_side_that_it_was_given():
+    rows = receptive_field(ResNet((1, 1, 1), (8, 16, 32), pool_size=4))
+    before, pool = rows[-2:]
+    assert (pool["kernel_size"], pool["stride"]) == (4, 4)
+    assert pool["receptive_field"] == before["receptive_field"] + 3 * 4  # the map before it has one cell per 4 pixels
 
 
 def test_custom_resnet_is_in_the_table():

@@ -65,6 +65,8 @@ def test_several_changes_at_once_are_hatched_and_explained():
     assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, False, False, True]
     assert "several things changed at once" in [text.get_text() for text in ax.get_legend().get_texts()]
     assert [text.get_text() for text in ax.texts] == [r"+4 \$"]
+    risen = plot_waterfall({"start": 1.0, "a": 2.0})
+    assert [text.get_text() for text in risen.get_legend().get_texts()] == ["more"]
 
 
 @pytest.mark.parametrize("levels, options, message", [

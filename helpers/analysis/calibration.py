@@ -47,7 +47,15 @@ def _intervals(accuracy: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def chance_ece(logits: Tensor, draws: int = 20, seed: int = 0) -> float:
-    """The largest ECE that chance gives answers which are calibrated: labels are drawn from their own softmax."""
+    """The largest ECE, a fraction, that chance gives answers which are calibrated.
+
+    The labels of the images are drawn `draws` times from the answers' own softmax, by a generator of its own.
+
+    Parameters
+    ----------
+    logits : Tensor
+        Float (N, num_classes).
+    """
     probabilities = as_logits(logits).softmax(1)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.multinomial(probabilities, draws, replacement=True, generator=generator)
@@ -55,7 +63,20 @@ def chance_ece(logits: Tensor, draws: int = 20, seed: int = 0) -> float:
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The T that minimizes the cross-entropy of ``logits / T`` (Guo et al. 2017), from images not trained on."""
+    """The T that minimizes the cross-entropy of ``logits / T`` (Guo et al. 2017), from images not trained on.
+
+    Parameters
+    ----------
+    logits : Tensor
+        Float (N, num_classes).
+    labels : Tensor
+        int64 (N,).
+
+    Raises
+    ------
+    ValueError
+        Where no T is best, as when a label's class is masked with -inf.
+    """
     logits = as_logits(logits).double()
     labels = as_labels(labels, len(logits), logits.shape[1])
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)

@@ -33,7 +33,15 @@ def per_class_accuracy(logits: Tensor, labels: Tensor, num_classes: int) -> dict
 
 
 def most_confused(matrix: np.ndarray, classes, top: int = 10) -> list[tuple[str, str, int]]:
-    """``(true, predicted, count)`` of the most frequent errors, largest first."""
+    """``(true, predicted, count)`` of the `top` most frequent errors, largest first; errors that never happen are not.
+
+    Parameters
+    ----------
+    matrix : int array (num_classes, num_classes)
+        As of `confusion_matrix`: row = true class, column = predicted class.
+    classes : sequence of str
+        Names of the classes, in the order of the rows.
+    """
     matrix = np.asarray(matrix)
     if matrix.shape != (len(classes), len(classes)):
         raise ValueError(f"matrix {matrix.shape} does not fit {len(classes)} classes: "

@@ -65,6 +65,10 @@ def accuracy_by_rank(score, right, labels, num_bins: int = 10) -> dict[str, np.n
         the accuracy to be expected of a bin if only its mix of classes mattered; each (num_bins,).
     """
     score, right = np.asarray(score, dtype=float), np.asarray(right, dtype=bool)
+    if unsorted := int(np.isnan(score).sum()):
+        raise ValueError(f"{unsorted} of {len(score)} scores are NaN, which has no rank: leave these images out")
+    if not len(score):
+        raise ValueError("no scores: give at least one image")
     labels = as_labels(labels, len(score), int(np.max(np.asarray(labels))) + 1).numpy()
     if not 1 <= num_bins <= len(score):
         raise ValueError(f"num_bins={num_bins} for {len(score)} images: from one bin to one per image")

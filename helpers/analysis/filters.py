@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -179,7 +180,7 @@ def without_filters(layer: nn.Module, filters: int | Sequence[int]) -> Iterator[
     IndexError
         For a number that is no filter of the layer.
     """
-    rows = [filters] if isinstance(filters, int) else list(filters)
+    rows = [int(filters)] if isinstance(filters, Integral) else list(filters)
     count = len(layer.weight)
     if wrong := [row for row in rows if not 0 <= row < count]:
         raise IndexError(f"filters {wrong}: this layer has {count}, numbered from 0 to {count - 1}")
@@ -218,7 +219,7 @@ def maximize_filter(model: nn.Module, name: str, channel: int | Sequence[int], g
     ----------
     D. Erhan et al. (2009), "Visualizing higher-layer features of a deep network", University of Montreal.
     """
-    channels = [channel] if isinstance(channel, int) else list(channel)
+    channels = [int(channel)] if isinstance(channel, Integral) else list(channel)
     device = next(model.parameters()).device
     images = _unit_rms(torch.randn(len(channels), 3, size, size, generator=generator).to(device))
     responses = []
@@ -231,7 +232,7 @@ def maximize_filter(model: nn.Module, name: str, channel: int | Sequence[int], g
             responses.append(response.tolist())
             images = _unit_rms(images.detach() + rate * _unit_rms(slope))
     images = images.detach().cpu()
-    if isinstance(channel, int):
+    if isinstance(channel, Integral):
         return images[0], [one for one, in responses]
     return images, responses
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from helpers.cli.reference import REFERENCE
 from helpers.data.cifar import load_cifar
 from helpers.data.image_set import ImageSet, channel_statistics
-from helpers.data.loader import make_loaders
+from helpers.data.loader import image_size_in, make_loaders
 from helpers.data.per_image import AlbumentationsDataset, make_albumentations
 from helpers.env import PRECISIONS, get_device, look_up, resolve_precision
 from helpers.models.registry import make_model
@@ -49,8 +49,7 @@ def measure_ceiling(precision: str, device: torch.device, size: int = 2048, seco
 
 def epochs_by_size(config: TrainConfig) -> Counter:
     """How many epochs a recipe trains at each image size, in pixels."""
-    return Counter(([32] + [size for first, size in config.image_sizes if first <= epoch])[-1]
-                   for epoch in range(config.num_epochs))
+    return Counter(image_size_in(epoch, config.image_sizes, full=32) for epoch in range(config.num_epochs))
 
 
 def peak_memory() -> float | None:
@@ -68,7 +67,7 @@ def measure(way: str, steps: int) -> dict:
     """One measurement of a way of `WAYS`: `steps` updates at each of its image sizes, after as many to warm up.
 
     Returns ``seconds_per_epoch`` (of 50,000 images, averaged over the recipe's epochs), ``images_per_second``,
-    ``operations_per_image`` (two a multiply-accumulate, once forward and twice backward), ``fraction`` of the
+    ``operations_per_image`` (two per multiply-accumulate, once forward and twice backward), ``fraction`` of the
     operations per second of a matrix product in the same precision, and ``peak_memory_mb``.
     """
     device, config, seconds, operations = get_device(), look_up(WAYS, way, "way"), 0.0, 0.0

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from helpers.env import look_up
+
 
 class Draws(NamedTuple):
     """The random numbers of one batch: what each image has done to it. All of shape (N,)."""
@@ -119,6 +121,9 @@ class TransformAugment:
     first: BatchAugment = BatchAugment(cutout=0)
     group: int = 8  # images per call, all turned by the same angle: fewer mean more variety, and slower
 
+    def __post_init__(self):
+        look_up(V2_TRANSFORMS, self.transforms, "transforms")
+
     def __call__(self, images: Tensor, generator: torch.Generator, fill: Tensor) -> Tensor:
         """Transform uint8 (N, 3, H, W); all random numbers come from `generator`."""
         from torchvision.transforms import v2
@@ -170,6 +175,8 @@ PARTS = ("crop", "flip", "cutout", "jitter")
 
 def combine(*parts: str) -> BatchAugment | TransformAugment:
     """The augmentation that has these of `PARTS` and no others."""
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise ValueError(f"unknown parts {unknown}: choose from {', '.join(PARTS)}")
     first = BatchAugment(
         padding=4 if "crop" in parts else 0,
         flip="flip" in parts,

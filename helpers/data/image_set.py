@@ -165,6 +165,8 @@ def _first_in_proportion(labels: Tensor, count: int) -> Tensor:
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """``channel_mean, channel_std`` (3,) over all pixels of uint8 (N, 3, H, W), on the scale 0–1, in float64."""
+    if not images.numel():
+        raise ValueError(f"images {_kind(images)} have no pixels, and so no mean: give at least one image")
     values = torch.arange(256, dtype=torch.float64) / 255
     counts = [channel.flatten().bincount(minlength=256) for channel in images.cpu().transpose(0, 1)]
     share = torch.stack(counts).double() / counts[0].sum()

@@ -25,6 +25,12 @@ def memory_format(config, device: torch.device) -> torch.memory_format:
     return torch.contiguous_format
 
 
+def image_size_in(epoch: int, image_sizes: tuple, full: int) -> int:
+    """Side length in pixels, by (first_epoch, pixels) pairs in ascending order; `full` before the first of them."""
+    begun = [pixels for first_epoch, pixels in image_sizes if first_epoch <= epoch]
+    return begun[-1] if begun else full
+
+
 @dataclass(eq=False, repr=False)
 class MemoryLoader:
     """Iterate over ``(images, labels)``: float32 (N, 3, H, W), normalized, laid out by `memory_format`; int64 (N,).
@@ -66,10 +72,7 @@ class MemoryLoader:
     def set_epoch(self, epoch: int) -> None:
         """Choose the random numbers and image size of this epoch; `fit` calls it, as for torch's samplers."""
         self.epoch = epoch
-        self.image_size = self._images.shape[-1]  # side length in pixels
-        for first_epoch, size in self.image_sizes:
-            if first_epoch <= epoch:
-                self.image_size = size
+        self.image_size = image_size_in(epoch, self.image_sizes, full=self._images.shape[-1])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         device = self._images.device
@@ -148,4 +151,5 @@ def make_loaders(train: ImageSet, val: ImageSet | None, config, device: torch.de
         channels_last=config.channels_last)
     if val is None:
         return Loaders(train_batches, None)
-    return Loaders(train_batches, MemoryLoader(val.to(device), 1000, statistics=statistics))
+    val_batches = MemoryLoader(val.to(device), 1000, statistics=statistics, channels_last=config.channels_last)
+    return Loaders(train_batches, val_batches)

@@ -25,8 +25,9 @@ class Mix:
     def __post_init__(self):
         if not self.transforms:
             raise ValueError("transforms is empty: give at least one, for example ('MixUp',), or use no Mix at all")
+        known = {name: name for name in MIXES["mixup_or_cutmix"]}
         for name in self.transforms:
-            look_up(dict.fromkeys(MIXES["mixup_or_cutmix"]), name, "transform")
+            look_up(known, name, "transform")
         if not 0 < self.alpha < math.inf:
             raise ValueError(f"alpha={self.alpha}: must be above 0; shares are drawn from Beta(alpha, alpha)")
         if not 0 <= self.probability <= 1:

@@ -56,7 +56,11 @@ def strict_albumentations():
 
 
 class AlbumentationsDataset(torch.utils.data.Dataset):
-    """An `ImageSet` seen through an albumentations transform, one ``(image, label)`` at a time."""
+    """An `ImageSet` seen through an albumentations transform, one ``(image, label)`` at a time.
+
+    The transform is given uint8 (H, W, 3). With one of `make_albumentations`, ``image`` is float32 (3, H, W),
+    normalized; ``label`` is an int.
+    """
 
     def __init__(self, data, transform):
         self.images = data.images.permute(0, 2, 3, 1).numpy()  # albumentations wants (N, H, W, C)

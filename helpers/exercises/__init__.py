@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+import torch
+
 from helpers.exercises import answers
 
 __all__ = ["exercise", "show_prediction"]
@@ -14,7 +16,8 @@ def exercise(check: Callable) -> Callable:
     """Turn ``check(answer) -> hint or ""`` into a check that prints ✓ or ✗ with the hint.
 
     ``None`` as the answer reads "not answered yet"; an exception inside the check becomes a hint too,
-    so that an answer of the wrong kind never stops "Run all". Returns True if the answer passed.
+    so that an answer of the wrong kind never stops "Run all". The reader's random numbers go on as if there had been
+    no check. Returns True if the answer passed.
     """
     @wraps(check)
     def checked(answer, *arguments) -> bool:
@@ -22,7 +25,8 @@ def exercise(check: Callable) -> Callable:
             print("✗ not answered yet")
             return False
         try:
-            hint = answers.unusable(answer) or check(answer, *arguments)
+            with torch.random.fork_rng(devices=[]):
+                hint = answers.unusable(answer) or check(answer, *arguments)
         except answers.UnusableError as error:
             hint = str(error)
         except Exception as error:

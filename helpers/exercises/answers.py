@@ -10,7 +10,8 @@ class UnusableError(ValueError):
 def unusable(answer) -> str:
     """A hint where no exercise could take the answer: text, or something with NaN in it."""
     if isinstance(answer, str):
-        return f"this is text, {answer[:20]!r}: give the value itself, without quotes"
+        return (f"this is text, {answer[:20]!r}: give letters in a list, as ['b']; anything else, a number or a "
+                "function, without quotes")
     try:
         values = _as_array(answer)
     except Exception:  # a function, a network, a list of names: no numbers, and so no NaN

@@ -73,11 +73,7 @@ def save_and_load(functions) -> str:
     """Two functions: save(model, optimizer, scheduler) → state and load(state, model, optimizer, scheduler)."""
     if callable(functions) or len(functions) != 2 or not all(callable(one) for one in functions):
         return "hand over the two functions themselves: answer = save, load"
-    before = torch.get_rng_state()
-    try:
-        return _interrupt(*functions)
-    finally:
-        torch.set_rng_state(before)
+    return _interrupt(*functions)
 
 
 def _broken():

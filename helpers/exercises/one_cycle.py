@@ -88,9 +88,8 @@ def _combinations(faults: dict, count: int):
 
 
 def _start() -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        return _network()
+    torch.manual_seed(5)
+    return _network()
 
 
 def _network() -> nn.Module:

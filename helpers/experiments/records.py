@@ -158,6 +158,12 @@ def load_record(experiment: str) -> dict:
 
 
 def load_reference_logits(experiment: str = "custom_resnet") -> np.ndarray:
-    """Logits (10000, classes), float32, that the reference model of seed 0 gave the test set, in its order."""
-    with np.load(RECORDS / f"{experiment}_test_logits.npz") as file:
+    """Logits (10000, classes), float32, that the reference model of seed 0 gave the test set, in its order.
+
+    Few records have them; a name without raises `ValueError` that lists those.
+    """
+    ending = "_test_logits.npz"
+    files = {path.name.removesuffix(ending): path for path in RECORDS.glob(f"*{ending}")}
+    wanted = f"file {RECORDS.name}/{experiment}{ending} of record"
+    with np.load(look_up(files, experiment, wanted)) as file:
         return file["logits"].astype(np.float32)

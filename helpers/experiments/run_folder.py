@@ -47,8 +47,10 @@ def check_experiment(name: str) -> None:
 def new_folder(experiment: str, root: Path | None = None) -> Path:
     """A folder named by the present time, ``runs/<experiment>/<time>``, that does not exist yet."""
     check_experiment(experiment)
-    parent, stamp = (root or run_dir()) / experiment, datetime.now().strftime("%Y%m%d-%H%M%S")
-    for name in (stamp, *(f"{stamp}-{number:02d}" for number in range(2, 100))):
+    parent = (root or run_dir()) / experiment
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    others = [f"{stamp}-{number:02d}" for number in range(2, 100)]
+    for name in (stamp, *others):
         with contextlib.suppress(FileExistsError):  # made at once: another run may begin in the same second
             if distributed.rank() == 0:
                 with way_out_named(parent):
@@ -69,7 +71,10 @@ class RunFolder:
     def __init__(self, folder: Path, *, keep: int = 5, about: dict | None = None, origin: Path | None = None):
         if keep < 1:
             raise ValueError(f"keep={keep}: at least 1 checkpoint must be kept")
-        self.folder, self.keep, self.about, self.origin = Path(folder), keep, about or {}, origin
+        self.folder = Path(folder)
+        self.keep = keep
+        self.about = about or {}
+        self.origin = origin
         self.checkpoints = self.folder / "checkpoints"
         self._writer = None
         self._claim = None

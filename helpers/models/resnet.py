@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 def conv_bn(inputs: int, outputs: int, size: int = 3, stride: int = 1, dilation: int = 1, groups: int = 1) -> list:
     """A convolution that keeps the size of the map at stride 1, and batch norm."""
-    return [nn.Conv2d(inputs, outputs, size, stride, size // 2 * dilation, dilation, groups, bias=False),
-            nn.BatchNorm2d(outputs)]
+    padding = size // 2 * dilation
+    convolution = nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs)]
 
 
 class BasicBlock(nn.Module):
@@ -52,25 +53,37 @@ class ResNet(nn.Module):
                  pool_size: int = 0, num_classes: int = 10, *, squeeze: int = 0, dropout: float = 0.0,
                  stochastic_depth: float = 0.0):
         super().__init__()
-        kernels, skips = ([k] * len(blocks) if isinstance(k, int) else list(k) for k in (kernel_size, skip_kernel_size))
-        side = 32 // 2 ** (len(blocks) - 1)
+        kernels = _one_per_stage(kernel_size, len(blocks))
+        skips = _one_per_stage(skip_kernel_size, len(blocks))
+        side = 32 // 2 ** (len(blocks) - 1)  # of the last map
         _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size, side)
         self.stem = nn.Sequential(*conv_bn(3, channels[0]), nn.ReLU())
-        stages, in_channels = [], channels[0]
+        stages = []
+        in_channels = channels[0]
+        last = max(1, sum(blocks) - 1)  # number of the last block, counted from 0
         for stage, (count, out_channels) in enumerate(zip(blocks, channels, strict=True)):
             for block in range(count):
+                halves = stage > 0 and block == 0
                 stages.append(BasicBlock(
-                    in_channels, out_channels, stride=2 if stage and not block else 1, kernel_size=kernels[stage],
-                    skip_kernel_size=skips[stage], squeeze=squeeze,
-                    drop_probability=stochastic_depth * len(stages) / max(1, sum(blocks) - 1)))
+                    in_channels, out_channels,
+                    stride=2 if halves else 1,
+                    kernel_size=kernels[stage],
+                    skip_kernel_size=skips[stage],
+                    squeeze=squeeze,
+                    drop_probability=stochastic_depth * len(stages) / last))
                 in_channels = out_channels
         self.stages = nn.Sequential(*stages)
         cells = side // pool_size if pool_size else 1
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Flatten(), nn.Dropout(dropout),
-                                  nn.Linear(in_channels * cells**2, num_classes))
+        classify = nn.Linear(in_channels * cells**2, num_classes)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(cells), nn.Flatten(), nn.Dropout(dropout), classify)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.stages(self.stem(x)))
+
+
+def _one_per_stage(size, stages: int) -> list[int]:
+    """Kernel sizes stage by stage; a single one is for all of them."""
+    return [size] * stages if isinstance(size, int) else list(size)
 
 
 def _refuse_bad_shapes(blocks, channels, kernels, skips, pool_size: int, side: int) -> None:

@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
+POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+ADAPTIVE_POOLS = (nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
+
 
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable scalars, each shared tensor counted once."""
@@ -57,15 +60,30 @@ def receptive_field(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32
     """
     aside = tuple(name for name, module in model.named_modules()
                   if name.endswith(("skip", "downsample")) or type(module).__name__ == "SqueezeExcitation")
-    rows, field, jump = [], 1, 1
-    kinds = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
-    for name, module, shape, _ in trace(model, kinds, image_shape):
+    rows = []
+    field = 1
+    jump = 1
+    for name, module, shape, out_shape in trace(model, (nn.Conv2d, *POOLS, *ADAPTIVE_POOLS), image_shape):
         if name.startswith(aside):
             continue
-        whole = {"kernel_size": shape[-1], "stride": shape[-1], "dilation": 1}  # what a global pool has
-        kernel, stride, dilation = (int(np.ravel(getattr(module, key, whole[key]))[0])  # of one a direction, the first
-                                    for key in whole)
-        kernel = dilation * (kernel - 1) + 1
-        field, jump = field + (kernel - 1) * jump, jump * stride
+        kernel, stride = _window(module, shape[-2], out_shape[-2])
+        field += (kernel - 1) * jump
+        jump *= stride
         rows.append({"name": name, "kernel_size": kernel, "stride": stride, "jump": jump, "receptive_field": field})
     return rows
+
+
+def _window(module: nn.Module, inputs: int, outputs: int) -> tuple[int, int]:
+    """How many of `inputs` rows each of `outputs` rows sees, dilation included, and how far two of them are apart."""
+    if isinstance(module, ADAPTIVE_POOLS):  # which choose their window by the map that they meet
+        stride = max(1, inputs // outputs)
+        return max(1, inputs - (outputs - 1) * stride), stride
+    kernel = _down(module.kernel_size)
+    stride = _down(module.stride)
+    dilation = _down(getattr(module, "dilation", 1))  # average pooling has none
+    return dilation * (kernel - 1) + 1, stride
+
+
+def _down(size) -> int:
+    """A setting of a layer from row to row: of one per direction, the first."""
+    return int(np.ravel(size)[0])

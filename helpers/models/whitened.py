@@ -52,7 +52,7 @@ class WhitenedNet(nn.Module):
                  norm_momentum: float = 0.4, winograd: bool = False):
         super().__init__()
         if depth < 2 or min(widths) < 1:
-            raise ValueError(f"depth={depth}, widths={widths}: at least 2 convolutions a group and 1 channel")
+            raise ValueError(f"depth={depth}, widths={widths}: at least 2 convolutions per group, and 1 channel")
         self.whiten = nn.Conv2d(3, 24, 2)
         self.whiten.weight.requires_grad = False
         self.groups = nn.Sequential(*[ConvGroup(*pair, depth, norm_momentum, winograd and pair[0] >= 64)

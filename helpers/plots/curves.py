@@ -69,7 +69,7 @@ def plot_range_test(lrs, losses, suggestions: dict, *, ax=None, title: str = "")
     ax.semilogx(lrs, losses, color="0.3", label="smoothed loss")
     for number, (name, lr) in enumerate(suggestions.items()):
         dash = ["-", "--", ":"][number % 3]
-        ax.axvline(lr, color=COLORS[number], linestyle=dash, label=plain(f"{name}: {lr:.2g}"))
+        ax.axvline(lr, color=COLORS[number % len(COLORS)], linestyle=dash, label=plain(f"{name}: {lr:.2g}"))
     low, start = np.nanmin(losses), losses[0]
     ax.set(xlabel="learning rate", ylabel="cross-entropy", title=plain(title),
            ylim=(low - 0.1 * (start - low), start + 0.8 * (start - low) + 1e-3))
@@ -96,7 +96,9 @@ def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel
     values = np.asarray(values, dtype=float)
     error = None if low is None else np.clip([values - np.asarray(low), np.asarray(high) - values], 0, None)
     names = [plain(name) for name in labels]
-    ax.barh(names, values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
+    rows = range(len(names))  # not the names: two bars of one name would be drawn in one place
+    ax.barh(rows, values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
+    ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title))
     return ax
@@ -118,13 +120,14 @@ def plot_reliability(confidence, accuracy, count, *, low=None, high=None, fewest
     ax = _axes(ax)
     confidence, accuracy, count = (np.asarray(part, dtype=float) for part in (confidence, accuracy, count))
     shown = count >= max(fewest, 1)
+    color = COLORS[number % len(COLORS)]
     if not ax.lines:
         ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
-    ax.plot(confidence[shown], accuracy[shown], color=COLORS[number], linewidth=1)
+    ax.plot(confidence[shown], accuracy[shown], color=color, linewidth=1)
     if low is not None:
         ends = np.asarray(low)[shown], np.asarray(high)[shown]
-        ax.vlines(confidence[shown], *ends, color=COLORS[number], linewidth=1)
-    ax.scatter(confidence[shown], accuracy[shown], s=10 + 190 * count[shown] / count.sum(), color=COLORS[number],
+        ax.vlines(confidence[shown], *ends, color=color, linewidth=1)
+    ax.scatter(confidence[shown], accuracy[shown], s=10 + 190 * count[shown] / count.sum(), color=color,
                marker="os^D"[number % 4], alpha=0.8, label=plain(label) or None, clip_on=False, zorder=3)
     ax.set(xlabel="confidence", ylabel="share that is right", title=plain(title), xlim=(0, 1.02), ylim=(0, 1.02))
     ax.legend(fontsize=8, loc="upper left")
@@ -139,18 +142,43 @@ def plot_calibration(bins: dict, axes, *, name: str, fewest: int = 20, number: i
     bins : dict
         As of `analysis.reliability`; bins of fewer than `fewest` images are left out above.
     axes : pair of Axes
-        The upper becomes a square, and its title says the ECE and to which side the answers err.
+        The upper becomes a square, and its title says the ECE and to which side the answers err, if to any.
     """
     upper, lower = axes
-    err = "sure" if bins["excess"] > 0 else "modest"
     drawn = {part: bins[part] for part in ("confidence", "accuracy", "count", "low", "high")}
     plot_reliability(**drawn, fewest=fewest, ax=upper, number=number,
-                     title=f"{name}: too {err},\nECE {100 * bins['ece']:.1f} points")
+                     title=f"{name}:\n{_side_of_error(bins)},\nECE {100 * bins['ece']:.1f} points")
     upper.set_box_aspect(1)
     edges = np.linspace(0, 1, len(bins["count"]) + 1)
     lower.stairs(bins["count"], edges, fill=True, color=COLORS[number], alpha=0.7)
     lower.set(xlabel="confidence", ylabel="answers")
+    _say_once(upper, lower)
     return upper
+
+
+def _say_once(upper, lower) -> None:
+    """Among panels that share axes, only the outer ones name them; the caption explains the dashed diagonal."""
+    upper.get_legend().remove()
+    if upper.get_shared_x_axes().joined(upper, lower):
+        upper.xaxis.label.set_visible(False)
+    place = upper.get_subplotspec()
+    if place is None or place.is_first_col():
+        return
+    for ax in (upper, lower):
+        if len(ax.get_shared_y_axes().get_siblings(ax)) > 1:
+            ax.yaxis.label.set_visible(False)
+
+
+def _side_of_error(bins: dict) -> str:
+    """Whether answers are too sure or too modest, by more than chance explains: two standard errors of the accuracy."""
+    accuracy, count = np.asarray(bins["accuracy"], dtype=float), np.asarray(bins["count"])
+    filled = count > 0
+    answers = count.sum()
+    right = (accuracy[filled] * count[filled]).sum() / answers
+    margin = 2 * np.sqrt(right * (1 - right) / answers)
+    if abs(bins["excess"]) <= margin:
+        return "about as sure as right"
+    return "too sure" if bins["excess"] > 0 else "too modest"
 
 
 def plot_tradeoff(names, cost, value, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="",

@@ -104,6 +104,13 @@ def _require_words(figure: Figure, name: str, alt: str) -> None:
         raise ValueError(f"{name}: no axis labels on {missing}; set xlabel and ylabel, with units")
 
 
+def _stamp_in_smoke(figure: Figure) -> None:
+    """In the smoke profile, mark a figure as one of stand-in data, once however often it is saved."""
+    if os.environ.get("CIFAR_PROFILE") == "smoke" and not getattr(figure, "stamped", False):
+        stamp(figure, "smoke profile: stand-in data, not CIFAR")
+        figure.stamped = True
+
+
 def _metadata(ending: str, name: str, alt: str) -> dict:
     """What a file says of itself: not the moment and the program, so that a figure has the same bytes each time."""
     return {"png": {"Software": None}, "svg": {"Date": None, "Title": name, "Description": alt},
@@ -136,8 +143,7 @@ def save_figure(target, name: str, *, alt: str, formats: tuple[str, ...] | None 
     theme, dpi = chosen_theme(), chosen_dpi()
     _require_formats(name, formats)
     _require_words(figure, name, alt)
-    if os.environ.get("CIFAR_PROFILE") == "smoke":
-        stamp(figure, "smoke profile: stand-in data, not CIFAR")
+    _stamp_in_smoke(figure)
     crowded = apply_theme(figure, theme)
     folder = Path(folder or _figure_folder())
     folder.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,15 @@ def plot_before_after(rows: dict, *, title: str = "", size: float = 1.0) -> Figu
 
 
 def plot_class_grid(images, labels, classes, *, per_class: int = 8, title: str = "") -> Figure:
-    """The first `per_class` images of each class, one row per class."""
+    """The first `per_class` images of each class, one row per class, named at its left.
+
+    Parameters
+    ----------
+    images : array
+        uint8 (N, 3, H, W).
+    labels : int array (N,)
+        Class of each image, an index of `classes`.
+    """
     images, labels = _require_images(images), np.asarray(labels)
     rows = {name: images[labels == label][:per_class] for label, name in enumerate(classes)}
     if empty := [name for name, row in rows.items() if not len(row)]:
@@ -75,7 +83,17 @@ def plot_class_grid(images, labels, classes, *, per_class: int = 8, title: str =
 
 
 def plot_predictions(images, true, predicted, confidence, classes, *, columns: int = 6, title: str = "") -> Figure:
-    """Images titled "true → predicted (confidence)"."""
+    """Images titled "true → predicted (confidence)".
+
+    Parameters
+    ----------
+    images : array
+        uint8 (N, 3, H, W).
+    true, predicted : int arrays (N,)
+        Indices of `classes`.
+    confidence : float array (N,)
+        Fractions, the predicted class's softmax; drawn in percent.
+    """
     titles = [f"{classes[t]}\n→ {classes[p]} ({c:.0%})"
               for t, p, c in zip(np.asarray(true), np.asarray(predicted), np.asarray(confidence), strict=True)]
     return show_images(images, titles, columns=columns, size=1.35, title=title)

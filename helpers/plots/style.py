@@ -8,13 +8,11 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]  # Okabe–Ito
-CLASS_COLORS = [*COLORS[:6], "#8C6D31", "#7F7F7F", "#6A3D9A", "#000000"]
 CHANNEL_COLORS = ["#D55E00", "#009E73", "#0072B2"]  # red, green, blue
 HASH_SALT = "cifar"  # else SVG names its parts at random
 SPLIT_STYLE = {
     "train": {"color": COLORS[0], "marker": "o", "linestyle": "-"},
     "val": {"color": COLORS[1], "marker": "s", "linestyle": "--"},
-    "test": {"color": COLORS[2], "marker": "^", "linestyle": ":"},
 }
 
 

@@ -111,7 +111,11 @@ def _write_notes(ax: Axes, names: list, values: np.ndarray, notes: dict, interva
 
 def _legend(values: np.ndarray, hatched: bool) -> list[Patch]:
     steps = np.diff(values)
-    parts = [Patch(color=UP, label="more")] if (steps >= 0).any() else []
-    parts += [Patch(color=DOWN, label="less")] if (steps < 0).any() else []
-    several = Patch(facecolor=UP, hatch="///", edgecolor="white", label="several things changed at once")
-    return parts + [several] * hatched
+    parts = []
+    if (steps >= 0).any():
+        parts.append(Patch(color=UP, label="more"))
+    if (steps < 0).any():
+        parts.append(Patch(color=DOWN, label="less"))
+    if hatched:
+        parts.append(Patch(facecolor=UP, hatch="///", edgecolor="white", label="several things changed at once"))
+    return parts

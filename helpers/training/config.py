@@ -163,18 +163,32 @@ def _refuse_type(name: str, value, default) -> None:
 
 
 def _checked_sizes(sizes) -> tuple:
-    """``image_sizes`` as a tuple of pairs, or `ValueError`."""
+    """``image_sizes`` as a tuple of pairs, or `ValueError`.
+
+    A pair may begin after the last epoch: a recipe that is shortened keeps its sizes.
+    """
     try:
         pairs = tuple(tuple(_plain(number) for number in pair) for pair in sizes)
-        good = all(type(number) is int for pair in pairs for number in pair)
-        good = good and all(len(pair) == 2 and pair[0] >= 0 and 1 <= pair[1] <= LARGEST_SIDE for pair in pairs)
-        good = good and list(pairs) == sorted(pairs)
-    except TypeError:  # not pairs, or not of numbers
+        good = _are_sizes(pairs)
+    except TypeError:  # not pairs
         good = False
     if not good:
         raise ValueError(f"image_sizes={sizes!r}: give (first_epoch, pixels) pairs in ascending order of epoch, "
-                         f"of at most {LARGEST_SIDE} pixels")
+                         f"no epoch twice, of at most {LARGEST_SIDE} pixels")
     return pairs
+
+
+def _are_sizes(pairs: tuple) -> bool:
+    """Whether these are pairs of an epoch, each a later one, and a number of pixels."""
+    earlier = -1
+    for pair in pairs:
+        if len(pair) != 2 or not all(type(number) is int for number in pair):
+            return False
+        first_epoch, pixels = pair
+        if first_epoch <= earlier or not 1 <= pixels <= LARGEST_SIDE:
+            return False
+        earlier = first_epoch
+    return True
 
 
 def field_help() -> dict[str, str]:

@@ -27,7 +27,11 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class History:
-    """What a run measured: one dict an epoch, and why it ended early if it did."""
+    """What a run measured: one dict per epoch, and why it ended early if it did.
+
+    Each has ``epoch`` (from 1), ``train_loss``, ``train_accuracy`` (a fraction), ``seconds`` of training, ``lr`` and
+    ``momentum`` of its first step; with validation images also ``val_loss`` and ``val_accuracy``.
+    """
 
     epochs: list[dict] = field(default_factory=list)
     stopped: str = ""
@@ -57,6 +61,18 @@ def _labels_checked(labels: torch.Tensor):
                          f"number the classes from 0 on, and build it with num_classes={high + 1} or more") from error
 
 
+def _count(batches) -> int:
+    """How many batches an epoch has, or `ValueError`: the learning rate of each step follows from it."""
+    try:
+        count = len(batches)
+    except TypeError as error:
+        raise ValueError(f"training batches of type {type(batches).__name__} have no length, and the schedule needs "
+                         "one: give the batches of make_loaders, a DataLoader or a list") from error
+    if not count:
+        raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
+    return count
+
+
 def _refuse_single_step(engine: Engine) -> None:
     """Raise `ValueError` for a cycle of one step, which torch takes at the last and smallest of its rates."""
     if engine.config.scheduler == "one_cycle" and engine.total_steps == 1:
@@ -79,6 +95,9 @@ def _train_epoch(engine: Engine, batches, bar) -> dict:
         sums.append(torch.stack([loss * count, correct.float(), count.float()]))
         skipped.append(engine.skipped)
         bar.update()
+    if not sums:
+        raise ValueError("no batches to train on: they have a length and yield none; give a loader that begins anew "
+                         "in every epoch, as a list or a DataLoader does")
     sums = distributed.sum_over_processes(torch.stack(sums)).cpu().double()
     counted = _refuse_divergence(engine.model, sums, torch.tensor(skipped), rates)
     loss_sum, correct_sum, count = sums[counted].sum(0).tolist()
@@ -216,9 +235,7 @@ def fit(model: nn.Module, data, config: TrainConfig, *, device: torch.device | N
     """
     device = device or get_device()
     batches, _ = data
-    if not len(batches):
-        raise ValueError("no batches to train on: fewer images than batch_size, with drop_last?")
-    engine = Engine(model, config, config.num_epochs * len(batches), device)
+    engine = Engine(model, config, config.num_epochs * _count(batches), device)
     _refuse_single_step(engine)
     history = History()
     store = CheckpointFile(checkpoint) if isinstance(checkpoint, str | Path) else checkpoint

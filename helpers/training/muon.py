@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
+TINY = 1e-7  # below this norm there is no direction; a division by 0 would give NaN
+
 
 def orthogonalize(matrix: Tensor, steps: int = 3) -> Tensor:
     """Push all singular values of a matrix (m, n) towards 1, roughly: quintic Newton–Schulz iteration in bf16."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+    x = x / (x.norm() + TINY)
     for _ in range(steps):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
@@ -26,17 +28,21 @@ class Muon(torch.optim.Optimizer):
         super().__init__(groups, {"lr": 0.24, "momentum": 0.6, "weight_decay": 0.0, "orthogonal": True, "until": 1.0})
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure=None) -> None:
+        """One update of every parameter that has a gradient; a `closure` is not called."""
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self._update(p, p.grad, **{k: group[k] for k in ("lr", "momentum", "weight_decay", "orthogonal")})
+                    self._update(p, p.grad, group)
 
-    def _update(self, p, grad, *, lr, momentum, weight_decay, orthogonal):
-        grad = grad.add(p, alpha=weight_decay)
+    def _update(self, p: Tensor, grad: Tensor, group: dict) -> None:
+        """One parameter's step, by the settings of its group."""
+        grad = grad.add(p, alpha=group["weight_decay"])
         buffer = self.state[p].setdefault("momentum_buffer", torch.zeros_like(grad))
-        update = grad.add(buffer.mul_(momentum).add_(grad), alpha=momentum)
-        if orthogonal:
-            p.mul_(len(p) ** 0.5 / p.norm())
+        buffer.mul_(group["momentum"])
+        buffer.add_(grad)
+        update = grad.add(buffer, alpha=group["momentum"])  # Nesterov's: the gradient looks ahead
+        if group["orthogonal"]:
+            p.mul_(len(p) ** 0.5 / p.norm().clamp_min(TINY))
             update = orthogonalize(update.flatten(1)).view(p.shape)
-        p.add_(update, alpha=-lr)
+        p.add_(update, alpha=-group["lr"])
