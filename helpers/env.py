@@ -28,6 +28,8 @@ ADDED = {
     "torchsummary": "torchsummary",
 }
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # settings of glibc's `mallopt`, as its header malloc.h numbers them
+
 
 def get_profile() -> str:
     """``$CIFAR_PROFILE`` if set, else ``full`` with a CUDA GPU that can be used and ``quick`` without.
@@ -129,7 +131,8 @@ def keep_freed_memory() -> None:
     """
     with contextlib.suppress(AttributeError, TypeError):  # no such function; no C library to open
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-4, 0), mallopt(-1, -1)  # M_MMAP_MAX: none; M_TRIM_THRESHOLD: never
+        mallopt(M_MMAP_MAX, 0)  # no block is borrowed from the system alone, to be returned at once
+        mallopt(M_TRIM_THRESHOLD, -1)  # and of what is freed none is given back
 
 
 def look_up(table: dict, name: str, kind: str):

@@ -195,8 +195,7 @@ def run_notebooks(parser, arguments) -> int:
     """Run the notebooks that are asked for, each to its end or its first error; 1 where one failed."""
     profile, paths = choose_profile(parser, arguments), find_notebooks(arguments.only)
     export = choose_export(parser, arguments)
-    figures = ROOT / "figures" if arguments.write else ROOT / "runs" / "figures"
-    os.environ.setdefault("CIFAR_FIGURES", str(figures))
+    figures = figure_folder(write=arguments.write)
     folder = ROOT / "notebooks" if arguments.write else arguments.solutions or ROOT / "runs" / "notebooks"
     with tempfile.TemporaryDirectory() if export else nullcontext(folder) as place:  # figures alone: copies go
         rows = [run_one(path, Path(place), solutions=bool(arguments.solutions)) for path in paths]
@@ -204,6 +203,14 @@ def run_notebooks(parser, arguments) -> int:
     print(export.finish() if export else
           f"executed copies: {os.path.relpath(folder, ROOT)}, figures: {os.path.relpath(figures, ROOT)}")
     return int(any(failure for *_, failure in rows))
+
+
+def figure_folder(*, write: bool) -> Path:
+    """Where this run's figures go, for the notebooks too: ``$CIFAR_FIGURES`` if that is set."""
+    usual = ROOT / "figures" if write else ROOT / "runs" / "figures"
+    chosen = os.environ.get("CIFAR_FIGURES") or str(usual)
+    os.environ["CIFAR_FIGURES"] = chosen
+    return Path(chosen)
 
 
 def choose_profile(parser, arguments) -> str:

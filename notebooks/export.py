@@ -69,16 +69,18 @@ def advice(failure: str) -> str:
         return ""
     file = match["file"] or f"{match['name']}.json"
     name = file.partition(".")[0].removesuffix("_test_logits")
-    again = _command_of(name)
-    otherwise = f"measure it by `{again}` and copy it to figures/records/" if again else \
-        "figures/records/README.md says how it was made"
-    return f"record {name} is missing: `git checkout -- figures/records/{file}` brings it back; or {otherwise}"
+    return (f"record {name} is missing: `git checkout -- figures/records/{file}` brings it back; "
+            f"or {_way_to_measure(name)}")
 
 
-def _command_of(name: str) -> str:
-    """The command that measures this record again, where there is one."""
-    from helpers.training.presets import PRESETS
+def _way_to_measure(name: str) -> str:
+    """How this record is measured again, with the command where there is one."""
+    from helpers.cli.results import COMMANDS
 
-    if name == "custom_resnet":
-        return "python -m helpers reference --seeds 0 1 2"
-    return f"python -m helpers reference --preset {name} --seeds 0 1 2" if name in PRESETS else ""
+    told = "figures/records/README.md says how it was made"
+    command = COMMANDS.get(name)
+    if command is None:
+        return told
+    if command.startswith("python -m helpers reference"):  # the others train or measure, and write no record to copy
+        return f"measure it by `{command}` and copy it to figures/records/"
+    return f"{told}, by `{command}`"

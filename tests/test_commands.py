@@ -313,6 +313,22 @@ def test_lr_range_test_suggests_what_the_helper_does(runs, capsys):
     assert {name.strip(): float(lr) for name, lr in said.items()} == pytest.approx(expected, rel=0.01)
 
 
+def test_lr_range_test_prepares_the_first_layer(runs, monkeypatch):
+    """Whitened: over all patches, each of the twelve outputs has variance 1, and no two of them move together."""
+    tested = {}
+
+    def keep(model, batches, config, **options):
+        tested.update(model=model, images=next(iter(batches))[0])
+        return RangeTest([0.1, 1.0], [2.0, 1.0], {"steepest": 0.1}, "")
+
+    monkeypatch.setattr(commands, "lr_range_test", keep)
+    assert main(["lr-range-test", "--model", "whitened_net", *TINY, "--augment", "none"]) == 0
+    with torch.no_grad():
+        maps = torch.nn.functional.conv2d(tested["images"].float(), tested["model"].whiten.weight[:12])
+    outputs = maps.transpose(0, 1).flatten(1).double()
+    assert torch.allclose(outputs @ outputs.T / outputs.shape[1], torch.eye(12).double(), atol=0.4)
+
+
 # --- errors and exit codes --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("words, named", [
@@ -352,6 +368,22 @@ def test_what_would_run_once_per_process_refuses_torchrun(runs, monkeypatch, cap
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert main(words) == 2
     assert re.search(f"^error: {words[0]} runs in one process.*without torchrun", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("words", [["--model", "nope"], ["--augment", "nope"], ["--mix", "nope"]], ids=" ".join)
+def test_an_unknown_name_leaves_no_run_folder(runs, words):
+    assert main(["train", *NET, *words]) == 2
+    assert not list(runs.rglob("*"))
+
+
+def test_a_checkpoint_without_a_usable_configuration_is_named(trained, runs, tmp_path, capsys):
+    content = load_checkpoint(only(trained, "mine/*/checkpoints/last.pt"))
+    for config, named in ((None, "holds no configuration"), ({"warp": 9}, "another version of TrainConfig .*warp")):
+        torch.save({**content, "config": config}, tmp_path / "odd.pt")
+        assert main(["train", "--experiment", "mine", "--resume", str(tmp_path / "odd.pt")]) == 2
+        assert re.search(f"^error: .*odd.pt .*{named}", capsys.readouterr().err)
+    assert main(["evaluate", "--checkpoint", str(tmp_path / "odd.pt")]) == 2
+    assert re.search("^error: .*odd.pt .*another version of TrainConfig .*warp", capsys.readouterr().err)
 
 
 def test_a_batch_that_leaves_a_process_idle_is_bad_input(runs, monkeypatch, capsys):
@@ -423,7 +455,8 @@ def test_a_place_that_cannot_be_written_to_is_bad_input(runs, capsys):
 
 @pytest.mark.parametrize("words, named", [
     (["train", "--preset", "s11"], "s10.*se-resnet"), (["train", "--max-lr", "high"], "invalid float value: 'high'"),
-    (["train", "--image-sizes", "0-16"], "--image-sizes"), (["dance"], "lr-range-test"), ([], "required: command"),
+    (["train", "--image-sizes", "0-16"], "--image-sizes: '0-16': .*as 0:24,16:32"),
+    (["dance"], "lr-range-test"), ([], "required: command"),
     (["predict"], "required: file"), (["evaluate", "--split", "train"], "choose from .*val.*test")], ids=str)
 def test_what_the_parser_refuses_has_code_2(capsys, words, named):
     with pytest.raises(SystemExit) as left:

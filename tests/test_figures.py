@@ -262,6 +262,15 @@ def test_advice_fits_the_errors_of_the_records(load):
     assert advice.endswith("figures/records/README.md says how it was made")
 
 
+@pytest.mark.parametrize("name, command", [
+    ("jordan", "measure it by `python -m helpers reference --preset jordan --seeds 0 1 2 3 4 5 6 7` and copy it"),
+    ("fast_label_smoothing_0", "`python -m helpers reference --preset fast --label-smoothing 0` and copy it"),
+    ("se_resnet", "README.md says how it was made, by `python -m helpers train --preset se-resnet --epochs 18"),
+])
+def test_advice_has_the_command_of_the_records_page(name, command):
+    assert command in export.advice(f"code cell 3: ValueError: unknown record '{name}'")
+
+
 def test_advice_is_for_missing_records_alone():
     assert export.advice("code cell 3: ValueError: unknown model 'x'") == ""
 
@@ -281,6 +290,22 @@ def test_what_is_wrong_is_told_before_a_notebook_is_run(arguments, message, note
 def test_an_unknown_notebook_is_named_with_the_known(notebooks, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="no notebook matches '12': there are 97_bad, 98_good"):
         run(monkeypatch, "--figures", tmp_path, "--only", "98,12")
+
+
+@pytest.mark.parametrize("chosen", ["", "elsewhere"])
+def test_the_last_line_says_where_the_figures_went(notebooks, tmp_path, monkeypatch, capsys, chosen):
+    folder = tmp_path / chosen if chosen else ROOT / "runs" / "figures"
+    monkeypatch.setenv("CIFAR_FIGURES", str(folder) if chosen else "")
+    went = []
+
+    def look(path, place, *, solutions):
+        went.append(os.environ["CIFAR_FIGURES"])
+        return path.stem, 0.0, ""
+
+    monkeypatch.setattr(execute, "run_one", look)
+    assert run(monkeypatch, "--only", "98", "--profile", "quick") == 0
+    assert capsys.readouterr().out.rstrip().endswith(f"figures: {os.path.relpath(folder, ROOT)}")
+    assert went == [str(folder)]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(notebooks, tmp_path, monkeypatch, capsys):

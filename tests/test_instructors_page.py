@@ -130,6 +130,28 @@ def test_a_row_says_what_its_record_says(expected):
     assert hundredfold(row[4]) == pytest.approx(next_one, abs=0.051)
 
 
+@pytest.mark.parametrize("path", numbered_notebooks(), ids=lambda path: path.stem[:2])
+def test_the_rows_of_a_notebook_are_of_what_its_reader_trains(path):
+    """Where a notebook calls `sweep`, the record of that name has the configuration of the reader's runs."""
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    trained = set(re.findall(r'\bsweep\(\s*"(\w+)"', "\n".join(code)))
+    if not trained:
+        pytest.skip("this notebook trains without `sweep`")
+    assert {expected.record for expected in EXPECTATIONS if expected.notebook == path.stem[:2]} <= trained
+
+
+def test_notebook_17_has_a_row_of_the_two_optimizers_that_its_reader_trains():
+    """AdamW and Nesterov, each in the setting that was best with the seed that tuned."""
+    runs = json.loads((RECORDS / "optimizer_comparison.json").read_text())["runs"]
+
+    def tuned(**kind):
+        tried = [run for run in runs if run["seed"] == 10 and kind.items() <= run["changes"].items()]
+        return max(tried, key=lambda run: run["final"]["val_accuracy"])["changes"]
+
+    rows = [(expected.changes, expected.against) for expected in EXPECTATIONS if expected.notebook == "17"]
+    assert (tuned(optimizer="adamw"), tuned(optimizer="sgd", nesterov=True)) in rows
+
+
 def test_results_outside_the_table_are_not_typed_by_hand():
     prose = PAGE.replace(between(PAGE, "expected"), "")
     assert not re.search(r"\d\s?%|\d+\.\d+ points", prose)

@@ -176,13 +176,13 @@ def survey(runs, history, acknowledged):
     return rows, bool(list(folder.rglob("*.partial")))
 
 
-def at_random(folder, expected, kills):
+def at_random(folder, expected, longest, kills):
     draw, told = random.Random(), {"kills": 0, "in_a_write": 0, "in_training": 0, "rounds": 0}
     while told["kills"] < kills:
         runs, acknowledged, history = folder / str(told["rounds"]), folder / f"{told['rounds']}.txt", []
         told["rounds"] += 1
         while True:
-            seconds = 60 if told["kills"] >= kills else draw.uniform(0, 0.25)
+            seconds = 60 if told["kills"] >= kills else draw.uniform(0, longest)
             if finished(fork(runs, acknowledged, patience=0.006), seconds):
                 break
             history, writing = survey(runs, history, acknowledged)
@@ -227,11 +227,16 @@ def main(folder, how, *given):
                  "helpers.models.resnet", "torch.utils.tensorboard", "torchvision.transforms.v2", "torchvision.ops"):
         importlib.import_module(name)  # so that the children need not
 
+    started = time.perf_counter()
     assert finished(fork(folder / "whole", folder / "whole.txt"), 60)
+    longest = max(0.25, (time.perf_counter() - started) / 2)  # seconds until a kill: a busy machine trains slower
     expected = facts(folder / "whole")
     assert len(expected["csv"]) == EPOCHS and len(expected) == KEEP + 4
     assert "epoch_001" not in expected["best.txt"]  # so something was deleted
-    told = at_each_step(folder, expected) if how == "each" else at_random(folder, expected, int(given[0]))
+    if how == "each":
+        told = at_each_step(folder, expected)
+    else:
+        told = at_random(folder, expected, longest, kills=int(given[0]))
     print(json.dumps(told))
 
 

@@ -211,6 +211,17 @@ def test_the_records_page_has_a_row_for_every_record():
     assert "times only" in rows["training_speed"][2]
 
 
+def test_the_images_of_a_row_are_those_that_its_runs_learned_from():
+    for name, data, *_ in table_rows(between(RECORDS_PAGE, "records")):
+        record = read_record(name.strip("`"))
+        counts = set()
+        for run in [run for run in record["runs"] if run["status"] == "finished"] or [{"changes": {}}]:
+            asked_for = run["changes"].get("train_images", record["config"].get("train_images", 0))
+            counts.add(asked_for if asked_for else record["data"]["train_images"])
+        shown = {int(count.replace(",", "")) for count in data.partition(", ")[2].split(" to ")}
+        assert shown == {min(counts), max(counts)}, name
+
+
 def test_a_comparison_shows_its_lowest_and_highest_mean():
     means = {}
     for run in read_record("regularization")["runs"]:
@@ -268,6 +279,13 @@ def test_results_write_makes_all_pages(copies, capsys):
     for page, text in WRITTEN.items():
         assert (copies / page).read_text(encoding="utf-8") == text
     assert capsys.readouterr().out.strip() == between(README, "results")
+
+
+def test_help_names_every_page_that_is_written(capsys):
+    with pytest.raises(SystemExit):
+        main(["results", "--help"])
+    said = set(re.split(r"[\s,]+", capsys.readouterr().out))
+    assert WRITTEN.keys() <= said
 
 
 def test_results_write_refuses_a_page_without_marks_and_leaves_it(copies, capsys):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
@@ -35,6 +36,16 @@ def test_a_result_is_told_with_interval_n_split_epoch_view_data_and_device():
     assert str(told) == (f"93.2 ± {100 * (high - low) / 2:.1f} % (mean and 95 % interval, n = 4 seeds), CIFAR-10 test "
                          "set, last of 24 epochs, one view, custom_resnet trained on 50,000 images, CPU, 2 threads, "
                          "AVX512")
+
+
+def test_the_images_are_those_that_the_runs_of_the_setting_learned_from():
+    fewer, all_of_them = {"train_images": 1500}, {"train_images": 0}
+    runs = [a_run(seed, 0.7, changes) for changes in (fewer, all_of_them) for seed in range(3)]
+    record = a_record(runs, config={"train_images": 5000})
+    assert "trained on 1,500 images" in str(report(record, fewer))
+    assert "1,500 training images are a subset" in str(report(record, fewer))
+    told = report(record, all_of_them)
+    assert "trained on 50,000 images" in told.sentence and told.reasons == ()
 
 
 def test_views_settings_and_devices_are_named():
@@ -158,12 +169,21 @@ def test_another_version_of_the_recipe_is_refused(tmp_path):
         merge_class([hand_in(tmp_path, "ann", both(100)), hand_in(tmp_path, "eve", older)])
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"runs": []}', "\x00\xff"])
+@pytest.mark.parametrize("content", [
+    "", "[]", "{}", '{"runs": []}', "\x00\xff", '{"experiment": "e", "data": {}, "config": {}, "runs": []}',
+    '{"experiment": "e", "data": "cifar10", "config": {}, "runs": []}',
+    '{"experiment": "e", "data": {"real": true}, "config": {}, "runs": 3}'])
 def test_rubbish_is_no_record(tmp_path, content):
     path = tmp_path / "rubbish.json"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ValueError, match="rubbish.json is no record"):
         merge_class([path])
+
+
+@pytest.mark.parametrize("name", ["absent.json", "."])
+def test_what_is_no_file_is_named_with_a_way_out(tmp_path, name):
+    with pytest.raises(ValueError, match=r"cannot be read \(.*directory\): name the file of each record"):
+        merge_class([tmp_path / name])
 
 
 def test_the_devices_are_tested_as_by_hand():
@@ -191,6 +211,25 @@ def test_a_difference_of_settings_is_none_of_devices():
 
 def test_seeds_of_the_command_line():
     assert seed_ranges("100-102,110") == [100, 101, 102, 110] and seed_ranges("5") == [5]
+    assert seed_ranges("7-7, 9") == [7, 9]
+
+
+@pytest.mark.parametrize("given, way_out", [
+    ("130-101", "101-130"), ("1,130-101", "101-130"), ("a-b", "100-129"), ("5-", "100-129"), ("", "100-129"),
+    ("1-2-3", "100-129")])
+def test_seeds_that_make_no_sense_are_refused_with_a_way_out(tmp_path, capsys, given, way_out):
+    out = tmp_path / "class.json"
+    with pytest.raises(SystemExit):
+        main(["merge", str(hand_in(tmp_path, "ann", both(100))), "--out", str(out), "--seeds", given])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "argument --seeds: " in said and "invalid" not in said and way_out in said and not out.exists()
+
+
+def test_seeds_that_nobody_has_leave_nothing_to_merge(tmp_path, capsys):
+    out = tmp_path / "class.json"
+    assert main(["merge", str(hand_in(tmp_path, "ann", both(100))), "--out", str(out), "--seeds", "301-303"]) == 2
+    said = capsys.readouterr().err
+    assert "no run has a seed that was assigned" in said and "100" in said and not out.exists()
 
 
 def test_the_commands_write_the_class_record_and_report_it(tmp_path, capsys, monkeypatch):
@@ -215,11 +254,58 @@ def test_a_class_without_a_run_has_nothing_to_report(tmp_path, capsys):
     assert "nothing to report" in capsys.readouterr().out
 
 
-def test_a_readers_runs_are_compared_with_the_reference(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def tell(tmp_path, capsys, monkeypatch):
+    """What `results` says of a reader's record that lies in a file of this name, and its exit code."""
     monkeypatch.setenv("CIFAR_RUNS", str(tmp_path))
-    record = load_record("learning_rate")
-    run = next(run for run in record["runs"] if run["changes"] == {"max_lr": 0.8})
     (tmp_path / "records").mkdir()
-    (tmp_path / "records" / "learning_rate.json").write_text(json.dumps({**record, "runs": [{**run, "seed": 100}]}))
-    assert main(["results", "learning_rate"]) == 0
-    assert "seed 100: " in (said := capsys.readouterr().out) and "compatible with" in said
+
+    def told(record, name="learning_rate"):
+        (tmp_path / "records" / f"{name}.json").write_text(json.dumps(record))
+        code = main(["results", name])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return told
+
+
+def own_run(rate, **more):
+    """A run of notebook 11 on a seed that the reference does not have."""
+    record = load_record("learning_rate")
+    run = next(run for run in record["runs"] if run["status"] == "finished")
+    return {**run, "seed": 100, "changes": {"max_lr": rate}, **more}
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "learning_rate-2"])  # the second: of an experiment begun anew
+def test_a_readers_runs_are_compared_with_the_reference(tell, name):
+    code, said = tell({**load_record("learning_rate"), "runs": [own_run(0.8, final={"val_accuracy": 0.2})]}, name)
+    assert code == 0 and "seed 100: 20.0 %, outside of" in said
+
+
+def test_a_rate_of_the_readers_own_costs_no_other_comparison(tell):
+    """The reference never trained at 0.3, and always diverged at 25.6."""
+    runs = [own_run(0.3), own_run(25.6), own_run(0.8), own_run(0.3, status="diverged: loss is nan", final={})]
+    code, said = tell({**load_record("learning_rate"), "runs": runs})
+    compared = [line for line in said.splitlines() if line.startswith("seed 100")]
+    assert code == 0 and len(compared) == 4
+    assert all("no finished run of this setting" in line for line in compared[:2])
+    assert re.search("(compatible with|outside of) ", compared[2]) and "no number to compare" in compared[3]
+
+
+@pytest.mark.parametrize("change, named", [
+    ({"data": {"name": "shapes10", "real": False, "train_images": 540, "val_images": 60}}, "data is .*shapes10"),
+    ({"config": {**load_record("learning_rate")["config"], "batch_size": 77}}, "batch_size is .*77"),
+], ids=["stand-in", "batch_size"])
+def test_what_measures_another_thing_is_not_compared(tell, change, named):
+    code, said = tell({**load_record("learning_rate"), "runs": [own_run(0.8)], **change})
+    assert code == 0 and "compatible" not in said and "outside" not in said
+    assert re.search(f"not compared with the reference: .*{named}", said)
+
+
+def test_kept_memory_changes_no_result_and_hinders_no_comparison(tell):
+    """The reference runs are from before memory was kept."""
+    record = load_record("custom_resnet")
+    assert record["config"]["keep_memory"] is False
+    own = {**record, "config": {**record["config"], "keep_memory": True}, "runs": [{**record["runs"][0], "seed": 100}]}
+    code, said = tell(own, "custom_resnet")
+    assert code == 0 and "seed 100: " in said and "not compared" not in said

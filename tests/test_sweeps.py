@@ -54,7 +54,7 @@ def compare(name, train, val, config, changes, seeds=(0,)):
     return sweep(name, train, val, config, changes, seeds, workers=1, progress=False)
 
 
-def on_disk(tmp_path, name="lr"):
+def on_disk(tmp_path, name="lr-stand-in"):
     return json.loads((tmp_path / "records" / f"{name}.json").read_text())
 
 
@@ -108,10 +108,23 @@ def test_settings_of_one_name_have_a_file_each_and_nothing_is_lost(trained, tmp_
     record = compare("lr", fewer, VAL, replace(CONFIG, momentum=0.8), [{}])
     assert len(trained) == 3 and record["data"]["train_images"] == 120 and len(record["runs"]) == 1
     assert on_disk(tmp_path)["config"]["momentum"] == CONFIG.momentum
-    assert on_disk(tmp_path, "lr-2")["config"]["momentum"] == 0.8
-    assert on_disk(tmp_path, "lr-3")["data"]["train_images"] == 120
+    assert on_disk(tmp_path, "lr-stand-in-2")["config"]["momentum"] == 0.8
+    assert on_disk(tmp_path, "lr-stand-in-3")["data"]["train_images"] == 120
     compare("lr", TRAIN, VAL, CONFIG, [{}])
     assert len(trained) == 3  # back to the first settings: their runs are still there
+
+
+def test_stand_in_data_never_take_the_name_of_the_record_on_cifar(trained, tmp_path):
+    """Whatever came first: a student hands in the file with the plain name."""
+    real = replace(TRAIN, name="cifar10", real=True)
+    compare("lr", TRAIN, VAL, CONFIG, [{}])
+    compare("lr", real, VAL, CONFIG, [{}])
+    assert on_disk(tmp_path, "lr")["data"]["real"] is True
+    assert on_disk(tmp_path, "lr-stand-in")["data"]["real"] is False
+    compare("lr", real, VAL, replace(CONFIG, momentum=0.8), [{}])
+    assert on_disk(tmp_path, "lr-2")["config"]["momentum"] == 0.8
+    compare("lr", TRAIN, VAL, CONFIG, [{}])
+    assert len(trained) == 3 and len(list((tmp_path / "records").iterdir())) == 3
 
 
 OTHERS = {"dataset": "cifar100", "model": "resnet18", "optimizer": "adam", "scheduler": "constant",
@@ -148,6 +161,7 @@ def test_a_change_of_any_field_misses_the_cache(trained, monkeypatch, field):
 @pytest.mark.parametrize("change", [{"max_lr": 0.2}, {"momentum": 0.5}])
 def test_a_run_of_the_committed_record_is_not_repeated(trained, tmp_path, monkeypatch, change):
     committed = compare("lr", TRAIN, VAL, CONFIG, [{}, change], seeds=(0, 1))
+    (tmp_path / "records" / "lr-stand-in.json").rename(tmp_path / "records" / "lr.json")
     monkeypatch.setattr(sweeps, "RECORDS", tmp_path / "records")
     monkeypatch.setenv("CIFAR_RUNS", str(tmp_path / "reader"))
     record = compare("lr", TRAIN, VAL, CONFIG, [{}, change], seeds=(1, 7))
@@ -169,14 +183,14 @@ def test_runs_of_another_recipe_version_are_trained_again(trained, tmp_path, ver
     record["runs"][0].pop("recipe_version")
     if version:
         record["runs"][0]["recipe_version"] = version
-    (tmp_path / "records" / "lr.json").write_text(json.dumps(record))
+    (tmp_path / "records" / "lr-stand-in.json").write_text(json.dumps(record))
     assert len(compare("lr", TRAIN, VAL, CONFIG, [{}])["runs"]) == 1 and len(trained) == 2
 
 
 def test_records_of_two_experiments_do_not_mix(trained, tmp_path):
     compare("lr", TRAIN, VAL, CONFIG, [{}])
     compare("other", TRAIN, VAL, CONFIG, [{}])
-    assert len(trained) == 2 and on_disk(tmp_path, "other")["experiment"] == "other"
+    assert len(trained) == 2 and on_disk(tmp_path, "other-stand-in")["experiment"] == "other"
     assert not list(records.RECORDS.glob("other.json"))  # the committed ones are left alone
 
 
@@ -186,7 +200,7 @@ def test_a_diverged_run_stays_marked(trained, tmp_path):
         wild, tame = record["runs"]
         assert wild["status"].startswith("diverged: loss is") and wild["final"] == {} and wild["history"] == []
         assert tame["status"] == "finished" and np.isfinite(tame["final"]["val_loss"])
-    assert len(trained) == 2 and on_disk(tmp_path, "wild")["runs"][0]["status"].startswith("diverged")
+    assert len(trained) == 2 and on_disk(tmp_path, "wild-stand-in")["runs"][0]["status"].startswith("diverged")
 
 
 def test_after_ctrl_c_the_finished_runs_are_kept(trained, tmp_path, monkeypatch):
@@ -200,7 +214,7 @@ def test_after_ctrl_c_the_finished_runs_are_kept(trained, tmp_path, monkeypatch)
     monkeypatch.setattr(sweeps, "fit", stopped)
     with pytest.raises(KeyboardInterrupt, match="interrupted in epoch 1"):
         compare("cut", TRAIN, VAL, CONFIG, [{}], seeds=(0, 1, 2))
-    assert [run["seed"] for run in on_disk(tmp_path, "cut")["runs"]] == [0]
+    assert [run["seed"] for run in on_disk(tmp_path, "cut-stand-in")["runs"]] == [0]
     monkeypatch.setattr(sweeps, "fit", counted)
     record = compare("cut", TRAIN, VAL, CONFIG, [{}], seeds=(0, 1, 2))
     assert [run["seed"] for run in record["runs"]] == [0, 1, 2] and len(trained) == 3
@@ -235,9 +249,9 @@ def test_a_failed_run_is_a_row_that_says_so_and_is_tried_again(trained, monkeypa
 
 def test_runs_that_another_process_wrote_meanwhile_stay(trained, tmp_path):
     begun = compare("lr", TRAIN, VAL, CONFIG, [{}]) | {"runs": []}
-    path = tmp_path / "records" / "lr.json"
+    path = tmp_path / "records" / "lr-stand-in.json"
     theirs = {**on_disk(tmp_path)["runs"][0], "seed": 5}
-    sweeps._add_run(path, begun, theirs)
+    sweeps.add_run(path, begun, theirs)
     assert [run["seed"] for run in on_disk(tmp_path)["runs"]] == [0, 5]
 
 
@@ -254,6 +268,21 @@ def test_the_bar_says_what_a_sweep_will_cost(trained, monkeypatch, capsys):
     sweep("lr", TRAIN, VAL, CONFIG, [{}, {"max_lr": 0.1}, {"num_epochs": 2}], workers=1)
     # 160 images of 32 × 32 pixels, for one epoch and for two: 0.49 million pixels of ten minutes each
     assert "2 runs, about 5 min here, 1 already there" in capsys.readouterr().err
+
+
+def test_a_change_that_fails_is_a_row_with_a_bar_and_without(trained, monkeypatch, capsys):
+    """Muon asks for groups of parameters, which this network has not; the other run's cost is told all the same."""
+    monkeypatch.setattr(cost, "make_model", lambda name, **options: small_net(**options))
+    monkeypatch.setattr(cost, "get_device", lambda: CPU)
+    monkeypatch.setattr(cost, "_pace", lambda engine, images, labels: 600.0)
+    statuses = {}
+    for progress in (True, False):
+        record = sweep(f"bar_{progress}", TRAIN, VAL, CONFIG, [{"optimizer": "muon"}, {}], workers=1, progress=progress)
+        statuses[progress] = [run["status"] for run in record["runs"]]
+    assert statuses[True] == statuses[False]
+    assert statuses[True][0].startswith("failed: ValueError: ") and statuses[True][1] == "finished"
+    # 160 images of 32 × 32 pixels: 0.16 million pixels of ten minutes each
+    assert "2 runs, about 2 min here, 0 already there" in capsys.readouterr().err
 
 
 def test_a_longer_run_costs_more_and_a_smaller_picture_less():
@@ -302,7 +331,7 @@ def start_sweep(tmp_path, workers, seeds=2, code=SWEEP, folder="runs", **more):
                             stderr=subprocess.PIPE, text=True, start_new_session=True, **more)
 
 
-def runs_of(tmp_path, folder="runs", name="kill"):
+def runs_of(tmp_path, folder="runs", name="kill-stand-in"):
     path = tmp_path / folder / "records" / f"{name}.json"
     return json.loads(path.read_text())["runs"] if path.exists() else []
 
@@ -350,7 +379,7 @@ import joblib, os, signal, threading, time, pathlib
 from dask.distributed import Client, LocalCluster
 
 def kill_a_worker(cluster):
-    record = pathlib.Path(os.environ["CIFAR_RUNS"], "records", "kill.json")
+    record = pathlib.Path(os.environ["CIFAR_RUNS"], "records", "kill-stand-in.json")
     while not record.exists():
         time.sleep(0.02)
     os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)

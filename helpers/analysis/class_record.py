@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.experiments.records import device_of, merge_records, recipe_version, run_key, settings_of, without_seed
 
-NEEDED = {"experiment", "data", "config", "runs"}
+FORM = {"experiment": str, "data": dict, "config": dict, "runs": list}  # what a record holds at least
 ENOUGH_PER_DEVICE = 2  # runs; with fewer, a device's scatter is not known
 
 
@@ -44,7 +44,7 @@ def merge_class(paths: Iterable[str | Path], seeds: Iterable[int] | None = None,
     ------
     ValueError
         For no file, one that is no record, stand-in data, or another experiment, data, configuration or version of
-        the recipe than the first file's, naming file and reason.
+        the recipe than the first file's, naming file and reason; and where no run has an assigned seed.
     """
     records = {Path(path): _read(Path(path)) for path in paths}
     if not records:
@@ -55,7 +55,7 @@ def merge_class(paths: Iterable[str | Path], seeds: Iterable[int] | None = None,
     merged = merge_records(*records.values())
     if seeds is not None:
         notes += _unassigned(records, seeds)
-        merged = {**merged, "runs": [run for run in merged["runs"] if run["seed"] in seeds]}
+        merged = _only_assigned(merged, seeds)
         notes += _missing(merged, seeds)
     notes += _unfinished(merged)
     notes.append(describe_devices(merged, metric))
@@ -65,13 +65,23 @@ def merge_class(paths: Iterable[str | Path], seeds: Iterable[int] | None = None,
 def _read(path: Path) -> dict:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): name the file of each record") from error
     except ValueError as error:  # no JSON, or no text
         raise ValueError(f"{path} is no record: {error}") from error
-    if not isinstance(record, dict) or not record.keys() >= NEEDED:
-        raise ValueError(f"{path} is no record: it lacks {', '.join(sorted(NEEDED - set(record)))}")
+    _require_form(record, path)
     if not record["data"]["real"]:
         raise ValueError(f"{path} is of stand-in data, not CIFAR: run the sweep again where the files are found")
     return record
+
+
+def _require_form(record, path: Path) -> None:
+    parts = record if isinstance(record, dict) else {}
+    lacking = [name for name, kind in FORM.items() if not isinstance(parts.get(name), kind)]
+    if "data" not in lacking and "real" not in parts["data"]:
+        lacking.append("data.real")
+    if lacking:
+        raise ValueError(f"{path} is no record: it lacks {', '.join(lacking)}")
 
 
 def _require_same(records: dict[Path, dict]) -> None:
@@ -95,10 +105,14 @@ def _duplicates(records: dict[Path, dict]) -> list[str]:
     for path, record in records.items():
         equal, conflicting = [], []
         for run in record["runs"]:
-            before = first.setdefault(run_key(run), (path, run))
-            if before[1] is not run:
-                same = (before[1]["status"], before[1]["final"]) == (run["status"], run["final"])
-                (equal if same else conflicting).append(f"seed {run['seed']} of {before[0]}")
+            owner, before = first.setdefault(run_key(run), (path, run))
+            if before is run:
+                continue
+            told = f"seed {run['seed']} of {owner}"
+            if (before["status"], before["final"]) == (run["status"], run["final"]):
+                equal.append(told)
+            else:
+                conflicting.append(told)
         if equal:
             notes.append(f"{path} repeats {_listed(equal)}, with the same results")
         if conflicting:
@@ -117,6 +131,15 @@ def _unassigned(records: dict[Path, dict], seeds: list[int]) -> list[str]:
         if others := sorted({run["seed"] for run in record["runs"]} - set(seeds)):
             notes.append(f"{path}: seeds {', '.join(map(str, others))} were not assigned, and are left out")
     return notes
+
+
+def _only_assigned(record: dict, seeds: list[int]) -> dict:
+    """The record with the runs of assigned seeds alone."""
+    kept = [run for run in record["runs"] if run["seed"] in seeds]
+    if record["runs"] and not kept:
+        there = ", ".join(map(str, sorted({run["seed"] for run in record["runs"]})))
+        raise ValueError(f"no run has a seed that was assigned; the files hold seeds {there}: correct `seeds`")
+    return {**record, "runs": kept}
 
 
 def _missing(record: dict, seeds: list[int]) -> list[str]:

@@ -87,9 +87,9 @@ def _to_ids(ids, count: int, path) -> np.ndarray:
 def _to_images(data: np.ndarray, path) -> Tensor:
     """uint8 (N, 3, 32, 32) from any of the layouts."""
     if data.dtype != np.uint8 or not data.size or data.shape[1:] not in ((3072,), (32, 32, 3), (3, 32, 32)):
+        way_out = "; give the file of the images, not of the labels" if data.ndim == 1 else ""
         raise ValueError(f"{path}: data of type {data.dtype}, shape {data.shape}; expected at least one image, uint8: "
-                         "(N, 3072), (N, 32, 32, 3) or (N, 3, 32, 32)"
-                         + "; give the file of the images, not of the labels" * (data.ndim == 1))
+                         f"(N, 3072), (N, 32, 32, 3) or (N, 3, 32, 32){way_out}")
     if data.ndim == 2:
         planes = _smoother_reading(data, path)
     elif data.shape[-1] == 3:

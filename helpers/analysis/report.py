@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from helpers.analysis.statistics import ENOUGH, mean_interval, new_run_interval, values_by_seed
-from helpers.experiments.records import device_of, runs_of, without_seed
+from helpers.experiments.records import device_of, merge_records, runs_of, settings_of, without_seed
 
 DATA_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 ALL_IMAGES = 45_000  # of CIFAR's 50,000 training images, once 5,000 of them are kept for validation
@@ -48,13 +48,14 @@ def report(record: dict, changes: dict | None = None, metric: str | None = None)
     ValueError
         For a setting that the record does not have, or a metric of another name.
     """
+    changes = changes or {}
     metric = metric or _usual_metric(record)
     if metric not in METRICS:
         raise ValueError(f"metric={metric!r}: choose from {sorted(METRICS)}")
-    runs = runs_of(record, changes or {})
+    runs = runs_of(record, changes)
     finished = [run for run in runs if run["status"] == "finished"]
     measured = [run for run in finished if metric in run["final"]]
-    reasons = (*_reasons_of_data(record, metric), *_reasons_of_runs(runs, finished, measured, metric))
+    reasons = (*_reasons_of_data(record, changes, metric), *_reasons_of_runs(runs, finished, measured, metric))
     return Report(_sentence(record, measured, metric) if measured else "", reasons)
 
 
@@ -63,7 +64,7 @@ def _usual_metric(record: dict) -> str:
     return "test_accuracy" if "test_accuracy" in measured else "val_accuracy"
 
 
-def _reasons_of_data(record: dict, metric: str) -> list[str]:
+def _reasons_of_data(record: dict, changes: dict, metric: str) -> list[str]:
     """What keeps numbers on these images from being a result on the dataset."""
     if not record["data"]["real"]:
         return ["it was trained on stand-in data, not CIFAR"]
@@ -71,15 +72,17 @@ def _reasons_of_data(record: dict, metric: str) -> list[str]:
     if METRICS[metric][0] == "validation":
         found.append("validation chose between settings, so it is no test; train the chosen setting on all images and "
                      "open the test set once")
-    learned_from = _training_images(record)
+    learned_from = training_images(record, changes)
     if learned_from < ALL_IMAGES:
         found.append(f"{learned_from:,} training images are a subset of the dataset's")
     return found
 
 
-def _training_images(record: dict) -> int:
-    images = record["data"]["train_images"]
-    return min(images, record["config"].get("train_images") or images)
+def training_images(record: dict, changes: dict) -> int:
+    """How many images the runs with these changes learned from; 0 of ``train_images`` stands for all of the data."""
+    everything = record["data"]["train_images"]
+    asked_for = (record["config"] | changes).get("train_images")
+    return min(everything, asked_for or everything)
 
 
 def _reasons_of_runs(runs: list[dict], finished: list[dict], measured: list[dict], metric: str) -> list[str]:
@@ -121,7 +124,7 @@ def _sentence(record: dict, measured: list[dict], metric: str) -> str:
     epochs = measured[0]["changes"].get("num_epochs") or record["config"]["num_epochs"]
     devices = ", ".join(dict.fromkeys(device_of(run, record) for run in measured))
     return (f"{_accuracy(about)}, {images}, last of {epochs} epochs, {view}, {model} trained on "
-            f"{_training_images(record):,} images, {devices}")
+            f"{training_images(record, measured[0]['changes']):,} images, {devices}")
 
 
 def _accuracy(about) -> str:
@@ -132,16 +135,56 @@ def _accuracy(about) -> str:
             f"n = {about.n} seeds)")
 
 
+def report_lines(record: dict) -> list[str]:
+    """The report of each setting of a record; what all have in common against them is said once, at the end."""
+    reports = {str(changes or "as configured"): report(record, changes) for changes in settings_of(record)}
+    if not reports:
+        return ["no runs, and nothing to report"]
+    first, *others = reports.values()
+    shared = [reason for reason in first.reasons if others and all(reason in one.reasons for one in others)]
+    lines = []
+    for name, one in reports.items():
+        own = tuple(reason for reason in one.reasons if reason not in shared)
+        lines.append(f"{name}: {one._replace(reasons=own)}")
+    if shared:
+        lines.append(f"Not results to report: {'; '.join(shared)}.")
+    return lines
+
+
+def compare_record(record: dict, reference: dict) -> list[str]:
+    """`compare_run` of each run of a reader's record; one line instead where the two measure different things."""
+    try:
+        merge_records(_with_memory_kept(reference), _with_memory_kept(record))
+    except ValueError as error:
+        return [f"not compared with the reference: {error}"]
+    return [compare_run(run, reference) for run in record["runs"]]
+
+
+def _with_memory_kept(record: dict) -> dict:
+    """The record as of today's default: ``keep_memory`` changes no result, and some reference runs are older."""
+    return {**record, "config": {**record["config"], "keep_memory": True}}
+
+
 def compare_run(run: dict, reference: dict, metric: str | None = None) -> str:
     """Whether one run is compatible with the reference's runs of the same changes, by their prediction interval."""
-    metric = metric or _usual_metric(reference)
-    values = values_by_seed(reference, without_seed(run["changes"]), metric).values()
-    about = new_run_interval([value for value in values if value is not None])
     if run["status"] != "finished":
         return f"seed {run['seed']} {run['status']}: no number to compare"
+    metric = metric or _usual_metric(reference)
     reached = run["final"][metric]
     told = f"seed {run['seed']}: {100 * reached:.1f} %"
+    values = _reference_values(reference, without_seed(run["changes"]), metric)
+    if not values:
+        return f"{told}; the reference has no finished run of this setting"
+    about = new_run_interval(values)
     if about.n < ENOUGH:
         return f"{told}; the reference has n = {about.n}, too few to predict a new run"
     fits = "compatible with" if about.low <= reached <= about.high else "outside of"
     return f"{told}, {fits} {100 * about.low:.1f} to {100 * about.high:.1f} %, where 95 % of new runs should lie"
+
+
+def _reference_values(reference: dict, changes: dict, metric: str) -> list[float]:
+    """What the finished runs of this setting reached; empty where there are none."""
+    if changes not in settings_of(reference):
+        return []
+    values = values_by_seed(reference, changes, metric).values()
+    return [value for value in values if value is not None]

@@ -5,22 +5,25 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+from torch import nn
+
 from helpers import distributed
 from helpers.analysis.class_record import merge_class
 from helpers.analysis.hidden_test import load_ensemble, predict_images, read_hidden_test, write_predictions
 from helpers.analysis.predict import confidences
-from helpers.analysis.report import compare_run, report
+from helpers.analysis.report import compare_record, report_lines
 from helpers.cli.bench import run_speed, speed_table
 from helpers.cli.expectations import expectations_table
-from helpers.cli.reference import REFERENCE, run_reference
-from helpers.cli.results import pace_sentence, records_table, results_table, write_tables
+from helpers.cli.reference import choose_recipes, run_reference
+from helpers.cli.results import results_table, write_records_page, write_tables
 from helpers.data.cifar import describe, load_cifar
-from helpers.data.image_set import channel_statistics, split_train_val
+from helpers.data.image_set import ImageSet, channel_statistics, split_train_val
 from helpers.data.loader import MemoryLoader, make_loaders
 from helpers.env import device_name, get_device, seed_everything
-from helpers.experiments.load import find_checkpoint, load_model
-from helpers.experiments.records import RECORDS, load_record, new_record, save_record, settings_of, write_record
+from helpers.experiments.load import find_checkpoint, load_model, stored_config
+from helpers.experiments.records import RECORDS, load_record, new_record, save_record, write_record
 from helpers.experiments.run_folder import RunFolder, check_experiment, new_folder
+from helpers.models.protocols import Prepared
 from helpers.models.registry import make_model
 from helpers.paths import ROOT, run_dir
 from helpers.training.checkpoints import load_checkpoint
@@ -50,18 +53,7 @@ def resumed_config(path: Path, arguments) -> TrainConfig:
     """What a run is continued with: its own configuration, unless a preset is given, with the options given."""
     if arguments.preset:
         return read_config(arguments)
-    return replace(stored_config(path), **given_fields(arguments))
-
-
-def stored_config(path: Path) -> TrainConfig:
-    """The configuration that a run's checkpoint was written with."""
-    config = load_checkpoint(path).get("config")
-    if config is None:
-        raise ValueError(f"{path} holds no configuration: it is no run to resume; use another checkpoint path")
-    try:
-        return TrainConfig(**config)
-    except TypeError as error:
-        raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
+    return replace(stored_config(load_checkpoint(path), path), **given_fields(arguments))
 
 
 def load_data(config: TrainConfig, *, everything: bool):
@@ -80,40 +72,70 @@ def check_data(path: Path, about: dict) -> None:
         raise ValueError(f"{path} was trained on other images ({'; '.join(differing)}); use those, or train anew")
 
 
+def name_experiment(arguments, config: TrainConfig) -> str:
+    """The name of the run folder: as given, else the preset's, else ``best`` or the model's."""
+    if arguments.experiment is not None:
+        return arguments.experiment
+    if arguments.preset:
+        return arguments.preset
+    return "best" if config.model == TrainConfig.model else config.model
+
+
+def find_start(experiment: str, resume: str | None) -> Path | None:
+    """The checkpoint that `--resume` asks for, or None without it."""
+    if resume is None:
+        return None
+    return find_checkpoint(experiment, resume) if resume in ("newest", "best") else Path(resume)
+
+
+def describe_training(images: ImageSet, *, everything: bool) -> dict:
+    """What a run folder tells of its images, so that `load_model` and `check_data` need nothing else."""
+    mean, std = channel_statistics(images.images)
+    return {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(),
+            "data": images.name, "train_images": len(images), "all": everything}
+
+
+def open_run(experiment: str, found: Path | None, about: dict) -> RunFolder:
+    """A new run folder, or the one of the checkpoint that was found."""
+    if found is None:
+        return RunFolder(new_folder(experiment), about=about)
+    say(f"continuing {found}")
+    return RunFolder.continuing(found, experiment, about=about)
+
+
 def train_command(arguments) -> None:
     distributed.start()
     config, device = read_config(arguments), get_device()
-    usual = "best" if config.model == TrainConfig.model else config.model
-    experiment, start = arguments.experiment or arguments.preset or usual, arguments.resume
-    check_experiment(experiment if arguments.experiment is None else arguments.experiment)
-    found = None
-    if start is not None:
-        found = find_checkpoint(experiment, start) if start in ("newest", "best") else Path(start)
+    experiment = name_experiment(arguments, config)
+    check_experiment(experiment)
+    found = find_start(experiment, arguments.resume)
+    if found is not None:
         config = resumed_config(found, arguments)
     distributed.check_batch(config)
     images, val = load_data(config, everything=arguments.all)
-    mean, std = channel_statistics(images.images)
-    about = {"classes": images.classes, "channel_mean": mean.tolist(), "channel_std": std.tolist(), "data": images.name,
-             "train_images": len(images), "all": arguments.all}
-    if found is None:
-        run = RunFolder(new_folder(experiment), about=about)
-    else:
+    about = describe_training(images, everything=arguments.all)
+    if found is not None:
         check_data(found, about)
-        run = RunFolder.continuing(found, experiment, about=about)
-        say(f"continuing {found}")
-    say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=images.num_classes)
     seed_everything(config.seed + distributed.rank())  # random layers draw for themselves
-    history = fit(model, make_loaders(images, val, config, device), config, device=device, checkpoint=run,
-                  resume=start is not None, progress=sys.stderr.isatty())
+    loaders = make_loaders(images, val, config, device)
+    run = open_run(experiment, found, about)  # last, so that a name that is unknown leaves none
+    say(f"{describe(images)}; {config.model} on {device_name(device)}; {run.folder}")
+    history = fit(model, loaders, config, device=device, checkpoint=run, resume=found is not None,
+                  progress=sys.stderr.isatty())
     if history.stopped:
         raise KeyboardInterrupt(history.stopped)
     say("  ".join(f"{name} {value:.4g}" for name, value in history.last.items()))
     if arguments.all:
-        test = MemoryLoader(load_cifar(config.dataset, "test").to(device), 1000, statistics=(mean, std))
-        result = evaluate(model, test, device=device, precision=config.precision)
-        say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
+        open_test_set(model, config, loaders.train.statistics)
+
+
+def open_test_set(model: nn.Module, config: TrainConfig, statistics) -> None:
+    """Evaluate a trained model on the test set, and say what came out."""
+    test = MemoryLoader(load_cifar(config.dataset, "test").to(get_device()), 1000, statistics=statistics)
+    result = evaluate(model, test, device=get_device(), precision=config.precision)
+    say("test, last epoch: " + "  ".join(f"{name} {value:.4f}" for name, value in result.items()))
 
 
 def _checkpoint(given) -> Path:
@@ -121,7 +143,8 @@ def _checkpoint(given) -> Path:
 
 
 def evaluate_command(arguments) -> None:
-    loaded, device = load_model(path := _checkpoint(arguments)), get_device()
+    path = _checkpoint(arguments)
+    loaded, device = load_model(path), get_device()
     dataset = loaded.config.dataset
     images = load_cifar(dataset, "test") if arguments.split == "test" else split_train_val(load_cifar(dataset))[1]
     if images.classes != loaded.classes:
@@ -158,7 +181,10 @@ def lr_range_test_command(arguments) -> None:
     seed_everything(config.seed)
     model = make_model(config.model, num_classes=images.num_classes).to(device)
     batches = make_loaders(images, None, replace(config, image_sizes=()), device).train
-    result = lr_range_test(model, batches, config, num_steps=arguments.steps)
+    if isinstance(model, Prepared):
+        first_images, _ = next(iter(batches))
+        model.prepare(first_images.to(device))
+    result = lr_range_test(model, batches, config, num_steps=arguments.steps, progress=sys.stderr.isatty())
     if not result.suggestions:
         raise ValueError(f"this curve suggests no learning rate: {result.reason}")
     print("\n".join(f"{rule:14s} {lr:.3g}" for rule, lr in result.suggestions.items()))
@@ -175,18 +201,9 @@ def bench_command(arguments) -> None:
 
 
 def reference_command(arguments) -> None:
-    recipes = dict(("custom_resnet", REFERENCE) if name == "best" else (name, get_preset(name))
-                   for name in arguments.preset)
-    if arguments.label_smoothing is not None:
-        recipes = with_smoothing(recipes, arguments.label_smoothing)
+    recipes = choose_recipes(arguments.preset, arguments.label_smoothing)
     names = ", ".join(path.name for path in run_reference(recipes, arguments.seeds))
     print(f"wrote {names}; copy what is to be the series' reference to figures/records/")
-
-
-def with_smoothing(recipes: dict[str, TrainConfig], smoothing: float) -> dict[str, TrainConfig]:
-    """The recipes with another label smoothing, under names that say so."""
-    return {f"{name}_label_smoothing_{smoothing:g}": replace(recipe, label_smoothing=smoothing)
-            for name, recipe in recipes.items()}
 
 
 def results_command(arguments) -> None:
@@ -201,27 +218,17 @@ def results_command(arguments) -> None:
     print(table)
 
 
-def report_lines(record: dict) -> list[str]:
-    """The report of each setting of a record; what all have in common against them is said once, at the end."""
-    reports = {str(changes or "as configured"): report(record, changes) for changes in settings_of(record)}
-    if not reports:
-        return ["no runs, and nothing to report"]
-    first, *others = reports.values()
-    shared = [reason for reason in first.reasons if others and all(reason in one.reasons for one in others)]
-    lines = [f"{name}: {one._replace(reasons=tuple(reason for reason in one.reasons if reason not in shared))}"
-             for name, one in reports.items()]
-    return lines + ([f"Not results to report: {'; '.join(shared)}."] if shared else [])
-
-
 def print_reports(name: str) -> None:
     """The sentence that each setting of a record allows; of a reader's record also how its runs fit the reference."""
     own = run_dir() / "records" / f"{name}.json"
-    record = json.loads(own.read_text(encoding="utf-8")) if own.exists() else load_record(name)
-    print("\n".join(report_lines(record)))
-    if own.exists() and (RECORDS / own.name).exists():
-        reference = load_record(name)
-        for run in record["runs"]:
-            print(compare_run(run, reference))
+    if not own.exists():
+        print("\n".join(report_lines(load_record(name))))
+        return
+    record = json.loads(own.read_text(encoding="utf-8"))
+    lines = report_lines(record)
+    if (RECORDS / f"{record['experiment']}.json").exists():  # its file may have another name, as learning_rate-2
+        lines += compare_record(record, load_record(record["experiment"]))
+    print("\n".join(lines))
 
 
 def merge_command(arguments) -> None:
@@ -233,14 +240,3 @@ def merge_command(arguments) -> None:
     print("\n".join(merged.notes))
     print(f"wrote {out}: {len(merged.record['runs'])} runs of {len(arguments.file)} files")
     print("\n".join(report_lines(merged.record)))
-
-
-def write_records_page(path: Path) -> None:
-    """Write all records' results, and the speed table, into the page about the records."""
-    record = load_record("training_speed")
-    where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
-    write_tables(path, {
-        "records": records_table(),
-        "pace": pace_sentence(),
-        "bench": f"{speed_table(record['measured'])}\n\n{where}",
-    })

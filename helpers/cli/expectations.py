@@ -7,10 +7,11 @@ from helpers.experiments.records import RECORDS, load_record
 
 USUAL = {"batch_size": 128, "weight_decay": 5e-4, "clip_norm": 0.0}  # notebook 12
 DEEP = {"model": "deep_net_32_8", "train_images": 1500, "max_lr": 0.1}  # notebook 14
-UNMIXED = {"mix": "none", "mix_probability": 1.0}  # notebook 13
+NOTHING = {"augment": "none", "mix": "none", "mix_probability": 1.0}  # notebook 13
 ALL_SIX = {"augment": "crop_flip_cutout_jitter", "mix": "mixup_or_cutmix", "mix_probability": 0.5}
 NESTEROV = {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}  # notebook 17
 ADAM = {"optimizer": "adam", "momentum": 0.9, "nesterov": False, "weight_decay": 5e-4, "max_lr": 0.01}
+ADAMW = {"optimizer": "adamw", "momentum": 0.9, "nesterov": False, "weight_decay": 0.5, "max_lr": 0.01}
 
 
 class Expectation(NamedTuple):
@@ -35,8 +36,8 @@ EXPECTATIONS = (
     Expectation("12", "batches of 128", "hyperparameter_sensitivity", USUAL),
     Expectation("12", "batches of 512 over 128", "hyperparameter_sensitivity",
                 {**USUAL, "batch_size": 512}, USUAL),
-    Expectation("13", "no augmentation", "augmentation_ablation", {"augment": "none", **UNMIXED}),
-    Expectation("13", "all six over none", "augmentation_ablation", ALL_SIX, {"augment": "none", **UNMIXED}),
+    Expectation("13", "no augmentation, 12 epochs", "augmentation_ablation_12_epochs", NOTHING),
+    Expectation("13", "all six over none, 12 epochs", "augmentation_ablation_12_epochs", ALL_SIX, NOTHING),
     Expectation("14", "32 layers with skips", "loss_landscape", {**DEEP, "skip": True}),
     Expectation("14", "skips over none", "loss_landscape", {**DEEP, "skip": True}, {**DEEP, "skip": False}),
     Expectation("15", "7 × 7 filters, CIFAR-100", "convolution_filters", {"first_layer": 7}),
@@ -47,6 +48,8 @@ EXPECTATIONS = (
     Expectation("17", "Adam over Nesterov, both at 0.01", "optimizer_comparison", ADAM,
                 {**NESTEROV, "max_lr": 0.01}, tuning=(10,)),
     Expectation("17", "Adam over Nesterov, both tuned", "optimizer_comparison", ADAM,
+                {**NESTEROV, "max_lr": 0.8}, tuning=(10,)),
+    Expectation("17", "AdamW over Nesterov, both tuned", "optimizer_comparison", ADAMW,
                 {**NESTEROV, "max_lr": 0.8}, tuning=(10,)),
     Expectation("18", "constant rate 0.1", "schedule_comparison", {"scheduler": "constant", "max_lr": 0.1},
                 tuning=(10,)),

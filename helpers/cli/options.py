@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from dataclasses import fields
+from dataclasses import Field, fields
 
 from helpers import distributed
 from helpers.cli import commands
@@ -31,27 +31,62 @@ TABLES = {"model": MODELS, "optimizer": OPTIMIZERS, "scheduler": SCHEDULERS, "mi
 
 def pairs(text: str) -> tuple:
     """``0:24,16:32`` → ((0, 24), (16, 32))."""
-    return tuple(tuple(int(number) for number in pair.split(":")) for pair in text.split(",") if pair)
+    return tuple(_pair(part) for part in text.split(",") if part)
+
+
+def _pair(text: str) -> tuple[int, int]:
+    """``16:32`` → (16, 32)."""
+    numbers = re.fullmatch(r"\s*(\d+):(\d+)\s*", text)
+    if not numbers:
+        raise argparse.ArgumentTypeError(f"{text!r}: give first epoch and size of each, as 0:24,16:32")
+    return int(numbers[1]), int(numbers[2])
 
 
 def seed_ranges(text: str) -> list[int]:
     """``100-102,110`` → [100, 101, 102, 110]."""
-    ends = [part.split("-") for part in text.split(",")]
-    return [seed for first, *last in ends for seed in range(int(first), int(last[0] if last else first) + 1)]
+    seeds = []
+    for part in text.split(","):
+        seeds.extend(_seed_range(part))
+    return seeds
+
+
+def _seed_range(text: str) -> range:
+    """``100-102`` → 100, 101, 102; ``110`` → 110 alone."""
+    ends = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", text)
+    if not ends:
+        raise argparse.ArgumentTypeError(f"{text!r}: give seeds and ranges of seeds, as 100-129,140")
+    first = int(ends[1])
+    last = int(ends[2] or first)
+    if first > last:
+        raise argparse.ArgumentTypeError(f"{text!r}: the first seed is larger than the last; give {last}-{first}")
+    return range(first, last + 1)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     """Every field of `TrainConfig` as an option; what is not given stays as the preset has it."""
     parser.add_argument("--preset", choices=sorted(PRESETS), help="recipe to begin with (default: best)")
-    group, meaning = parser.add_argument_group("fields of TrainConfig"), field_help()
+    group = parser.add_argument_group("fields of TrainConfig")
     for field in fields(TrainConfig):
-        names = [f"--{field.name.replace('_', '-')}"] + (["--epochs"] if field.name == "num_epochs" else [])
-        choices = f"one of {', '.join(TABLES[field.name])}" if field.name in TABLES else ""
-        text = meaning[field.name].partition("see ")[0] + choices
-        how = ({"action": argparse.BooleanOptionalAction} if field.type == "bool" else
-               {"type": {"int": int, "float": float, "tuple": pairs}.get(field.type), "metavar": field.type.upper()})
-        group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, **how,
-                           help=f"{text} (default: {field.default})".replace("%", "%%"))
+        names = [f"--{field.name.replace('_', '-')}"]
+        if field.name == "num_epochs":
+            names.append("--epochs")
+        group.add_argument(*names, dest=field.name, default=argparse.SUPPRESS, help=_help_of(field), **_kind_of(field))
+
+
+def _help_of(field: Field) -> str:
+    """The meaning of a field, the names to choose from where there is a table of them, and the default."""
+    meaning = field_help()[field.name].partition("see ")[0]
+    if field.name in TABLES:
+        meaning += f"one of {', '.join(TABLES[field.name])}"
+    return f"{meaning} (default: {field.default})".replace("%", "%%")
+
+
+def _kind_of(field: Field) -> dict:
+    """How argparse reads a field of this type."""
+    if field.type == "bool":
+        return {"action": argparse.BooleanOptionalAction}
+    readers = {"int": int, "float": float, "tuple": pairs}
+    return {"type": readers.get(field.type), "metavar": field.type.upper()}
 
 
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +127,8 @@ def make_parser() -> argparse.ArgumentParser:
     option = add(commands.results_command, "print the results table, or what may be reported of one record")
     option("record", nargs="?", help="name of a record: yours in runs/records/, or a committed one")
     option("--write", action="store_true",
-           help="also write it into README.md, and the tables of all records into figures/records/README.md")
+           help="also write it into README.md, the tables of all records into figures/records/README.md, and what a "
+                "class should see into notebooks/README.md")
     _add_reference(add)
     _add_merge(add)
     _add_bench(add)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.analysis.report import training_images
 from helpers.analysis.statistics import mean_interval
+from helpers.cli.bench import speed_table
 from helpers.experiments.records import RECORDS, device_of, load_record
 from helpers.paths import write_text
 
@@ -165,6 +167,13 @@ def record_accuracy(record: dict, name: str) -> str:
     return f"{min(means):.2f} to {max(means):.2f} % ({len(groups)} recipes, n = {sum(map(len, groups))})"
 
 
+def images_cell(record: dict) -> str:
+    """How many images the runs learned from; ``1,500 to 5,000``, the fewest and the most, where they differ."""
+    settings = [run["changes"] for run in finished_runs(record)] or [{}]
+    counts = {training_images(record, changes) for changes in settings}
+    return " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+
+
 def measured_cells(record: dict, accuracy: str) -> list[str]:
     """Accuracy without and with flips and shifts, minutes per run, and device."""
     return [
@@ -182,8 +191,7 @@ def records_table() -> str:
     rows = [table_row(header), "|---|---|---|---|---|---|---|"]
     for path in sorted(RECORDS.glob("*.json")):
         record = load_record(path.stem)
-        learned_from = record["config"].get("train_images") or record["data"]["train_images"]
-        data = f"{name_data(record)}, {learned_from:,}"
+        data = f"{name_data(record)}, {images_cell(record)}"
         runs = finished_runs(record)
         if not runs:
             measured = ["–", "times only: below", "–", "–", record["device"]]
@@ -222,3 +230,14 @@ def write_tables(path: Path, tables: dict[str, str]) -> None:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
     write_text(path, text)
+
+
+def write_records_page(path: Path) -> None:
+    """Write all records' results, and the speed table, into the page about the records."""
+    record = load_record("training_speed")
+    where = f"Measured on {record['device']}, torch {record['versions']['torch']}."
+    write_tables(path, {
+        "records": records_table(),
+        "pace": pace_sentence(),
+        "bench": f"{speed_table(record['measured'])}\n\n{where}",
+    })

@@ -20,11 +20,19 @@ def describe_cost(configs: list[TrainConfig], there: int, train: ImageSet) -> st
     seconds = 0.0
     for config in configs:
         kind = config.model, config.batch_size
-        if kind not in paces:
-            paces[kind] = seconds_per_megapixel(config, train)
+        if not paces.get(kind):
+            paces[kind] = _pace_if_it_trains(config, train)
         seconds += paces[kind] * megapixels(config, train)
     time_needed = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
     return f"{len(configs)} runs, about {time_needed} here, {there} already there"
+
+
+def _pace_if_it_trains(config: TrainConfig, train: ImageSet) -> float:
+    """`seconds_per_megapixel`, or 0 for what cannot be trained: its run ends at once, and its status says why."""
+    try:
+        return seconds_per_megapixel(config, train)
+    except Exception:  # an estimate must not end a sweep that would get over the same error in the run
+        return 0.0
 
 
 def megapixels(config: TrainConfig, train: ImageSet) -> float:

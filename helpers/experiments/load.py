@@ -42,6 +42,16 @@ def find_checkpoint(experiment: str, which: str = "newest", roots: list[Path] | 
                             "train it first, or give a checkpoint's path; a run with --all has a newest, but no best")
 
 
+def stored_config(state: dict, path: str | Path) -> TrainConfig:
+    """The configuration in a checkpoint's content; `path` is its file, which the errors name."""
+    if not state.get("config"):
+        raise ValueError(f"{path} holds no configuration: it is no checkpoint of a run; use another checkpoint path")
+    try:
+        return TrainConfig(**state["config"])
+    except TypeError as error:
+        raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
+
+
 class LoadedModel(NamedTuple):
     """A trained model in eval mode and what it was trained with."""
 
@@ -60,10 +70,8 @@ def load_model(path: str | Path) -> LoadedModel:
     if absent:
         raise ValueError(f"{path} is not a checkpoint of a run folder (no {absent}): "
                          "train with `python -m helpers train`, or save to a RunFolder with `about`")
-    try:
-        config, about = TrainConfig(**state["config"]), state["about"]
-    except TypeError as error:
-        raise ValueError(f"{path} was written by another version of TrainConfig ({error})") from error
+    config = stored_config(state, path)
+    about = state["about"]
     needed = ("classes", "channel_mean", "channel_std")
     if missing := [name for name in needed if name not in about]:
         raise ValueError(f"{path} does not say its {' and '.join(missing)}, so no model can be rebuilt from it: "

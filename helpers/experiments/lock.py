@@ -21,28 +21,29 @@ class _Claim:
     """An open and locked file; the lock ends with this object, at the latest with the process."""
 
     def __init__(self, path: Path):
-        self.process = os.getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = open(path, "a+", encoding="utf-8")
+        file = open(path, "a+", encoding="utf-8")
         try:
-            lock_file(self.file)
+            lock_file(file)
         except OSError as error:
             if error.errno in UNKNOWN_TO_FILE_SYSTEM:
                 warnings.warn(f"{path.parent}: this file system knows no locks; let one process at a time train here",
                               stacklevel=4)
             else:
-                self.file.close()
+                file.close()
                 raise RunInUseError(f"{path.parent} is in use by another process that trains this run: wait until it "
                                     "ends, or begin a run of your own, without --resume") from None
+        # Not __del__: at the end of Python that is called when nothing can be imported any more, this before.
+        weakref.finalize(self, _give_up, file, os.getpid())
 
-    def __del__(self):
-        if not hasattr(self, "file"):
-            return
-        if os.getpid() == self.process and not self.file.closed:
-            # Closing is not enough: a worker that was forked in the meantime holds the same lock.
-            with contextlib.suppress(OSError):
-                unlock_file(self.file)
-        self.file.close()
+
+def _give_up(file, process: int) -> None:
+    """Unlock and close a file that `process` has locked; another process, forked from it, closes its copy only."""
+    if os.getpid() == process:
+        # Closing is not enough: a worker that was forked in the meantime holds the same lock.
+        with contextlib.suppress(OSError):
+            unlock_file(file)
+    file.close()
 
 
 def lock_file(file) -> None:

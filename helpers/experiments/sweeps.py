@@ -90,7 +90,7 @@ def sweep(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig, 
     committed record of this name, or from the reader's, under ``runs/records/``. There every run is written as soon as
     it ends, so that an interrupted sweep goes on where it stopped. In ``final`` are ``val_accuracy``, ``val_loss``, and
     ``train_accuracy`` on as many un-augmented training images; in ``history``, after each epoch, accuracy and loss on
-    the first 1,000 validation images. The test set stays closed.
+    1,000 validation images, as many of each class. The test set stays closed.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def sweep(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig, 
     wanted = _plan(config, changes, seeds)
     begun = plain(new_record(experiment, train, config))
     begun["data"]["val_images"] = len(val)
-    path = _own_file(begun)
+    path = own_record_path(begun)
     known = _known_runs(begun, path)
     missing = [job for job in wanted if job.key not in known]
     if missing:
@@ -118,7 +118,7 @@ def sweep(experiment: str, train: ImageSet, val: ImageSet, config: TrainConfig, 
         with tqdm(total=len(missing), desc=cost, unit="run", disable=not progress) as bar:
             for run in _run_all(missing, train, val, workers):
                 known[run_key(run)] = run
-                _add_run(path, begun, run)
+                add_run(path, begun, run)
                 bar.update()
     return begun | {"runs": [known[job.key] for job in wanted]}
 
@@ -150,11 +150,15 @@ def _plan(config: TrainConfig, changes: list[dict], seeds) -> list[_Job]:
     return list(jobs.values())
 
 
-def _own_file(begun: dict) -> Path:
-    """The reader's file for this experiment: ``name.json``, or ``name-2.json`` … where that holds other settings."""
+def own_record_path(begun: dict) -> Path:
+    """The reader's file for this experiment: ``name.json``, or ``name-2.json`` … where that holds other settings.
+
+    Of stand-in data it is ``name-stand-in.json``, so that the one on CIFAR always has the plain name.
+    """
+    stem = begun["experiment"] if begun["data"]["real"] else f"{begun['experiment']}-stand-in"
     for number in itertools.count(1):
         suffix = f"-{number}" if number > 1 else ""
-        path = run_dir() / "records" / f"{begun['experiment']}{suffix}.json"
+        path = run_dir() / "records" / f"{stem}{suffix}.json"
         if not path.exists() or same_experiment(_read(path), begun):
             return path
 
@@ -177,7 +181,7 @@ def _known_runs(begun: dict, own: Path) -> dict[tuple, dict]:
     return known
 
 
-def _add_run(path: Path, begun: dict, run: dict) -> None:
+def add_run(path: Path, begun: dict, run: dict) -> None:
     """Write the reader's record with one run more; what another process has added meanwhile stays."""
     before = _read(path) if path.exists() else begun
     current = [old for old in before["runs"] if recipe_version(old) == RECIPE_VERSION]
