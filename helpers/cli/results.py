@@ -15,7 +15,7 @@ from helpers.paths import write_text
 # The rows of the README's table of results: what a row is called, and the records that it is made from.
 RESULTS = {
     "reference: custom ResNet": ("custom_resnet",),
-    "custom ResNet on CIFAR-100": ("cifar100_custom_resnet",),
+    "custom ResNet / ResNet-34": ("cifar100_custom_resnet", "cifar100_resnet34"),
     "`fast`, cut for two processor cores": ("fast",),
     "`jordan`, the straight port that it recuts": ("jordan",),
     "SE / stochastic depth": ("se_resnet", "stochastic_depth_resnet"),
@@ -42,6 +42,9 @@ COMMANDS = {
         "python -m helpers train --preset se-resnet --epochs 8 --image-sizes 0:16,3:24,6:32 --all",
     "stochastic_depth_resnet_12_epochs":
         "python -m helpers train --preset stochastic-depth --epochs 12 --image-sizes 0:16,6:24,10:32 --all",
+    "cifar100_resnet34":
+        "python -m helpers train --model resnet34 --dataset cifar100 --num-epochs 28 --image-sizes 0:16,26:24,27:32 "
+        "--pct-start 0.2 --batch-size 500 --micro-batch-size 250 --max-lr 0.4 --all --experiment cifar100_resnet34",
     "cifar100_resnet34_one_epoch":
         "python -m helpers train --preset cifar100-resnet34 --epochs 1",
     "fast_fewer_products":
