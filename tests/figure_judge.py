@@ -178,7 +178,8 @@ def series_alike(figure):
 
 def panels_without_room(figure, smallest=0.6):
     """In words, the panels with numbers that the layout leaves less than so many inches; only crowded figures can."""
-    panels = [ax for ax in figure.axes if ax.axison and ax.get_visible() and not ax.images]
+    panels = [ax for ax in figure.axes
+              if ax.axison and ax.get_visible() and not ax.images and ax.get_label() != "<colorbar>"]
     if len(panels) < 4:
         return []
     with warnings.catch_warnings(record=True) as caught:
