@@ -42,3 +42,8 @@ def letters(answer, known: str) -> set[str]:
         unknown = f", not {sorted(given - set(known))}" if given else ""
         raise UnusableError(f"give letters from {known[0]} to {known[-1]} in a list, for example ['a']{unknown}")
     return given
+
+
+def ask_for_missing(right: set, given: set, hints: dict[str, str]) -> str:
+    """The hint for the first letter that is missing, once no wrong one is left."""
+    return f"right so far, and there is one more: {hints[min(right - given)]}"

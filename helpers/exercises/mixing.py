@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import letters
+from helpers.exercises.answers import ask_for_missing, letters
 
 BOXES = [(0.75, 16, 16, 32), (0.5, 2, 30, 32), (0.9, 31, 5, 32), (0.3, 12, 3, 24)]  # share, row, column, size
 ALLOWED = {"b", "d"}
@@ -203,7 +203,6 @@ def allowed(answer) -> str:
         return "c: a gap is training minus validation accuracy. Which of the two has fallen more?"
     if "e" in given:
         return "e: how many epochs does the record have?"
-    missing = min(ALLOWED - given)
-    hint = {"b": "does the interval of CutMix's difference leave out zero, and by how much?",
-            "d": "ask `difference` for val_confidence"}
-    return f"right so far, and there is one more: {hint[missing]}"
+    return ask_for_missing(ALLOWED, given, {
+        "b": "does the interval of CutMix's difference leave out zero, and by how much?",
+        "d": "ask `difference` for val_confidence"})

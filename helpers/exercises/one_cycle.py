@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import letters
+from helpers.exercises.answers import ask_for_missing, letters
 
 DISHONEST = {"c", "e"}
 
@@ -179,6 +179,6 @@ def dishonest(answer) -> str:
         return "b: choosing is what validation is for; the test set knows nothing of it"
     if "d" in given:
         return "d: after all choices are made, validation images may teach; the test images still did not"
-    missing = min(DISHONEST - given)
-    hint = {"c": "which epochs has the test set been asked about?", "e": "which of the seeds are you told about?"}
-    return f"right so far, and there is one more: {hint[missing]}"
+    return ask_for_missing(DISHONEST, given, {
+        "c": "which epochs has the test set been asked about?",
+        "e": "which of the seeds are you told about?"})

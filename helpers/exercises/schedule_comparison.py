@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from helpers.exercises import exercise
-from helpers.exercises.answers import letters
+from helpers.exercises.answers import ask_for_missing, letters
 
 UNFAIR = {"a", "d"}
 
@@ -141,6 +141,6 @@ def unfair(answer) -> str:
         return "c: the same seeds on both sides are what a paired difference needs"
     if "e" in given:
         return "e: at the end of both schedules is the right moment, since a falling rate pays late"
-    missing = min(UNFAIR - given)
-    hint = {"a": "how many tries did each side get to find its rate?", "d": "how was each side measured?"}[missing]
-    return f"right so far, and there is one more: {hint}"
+    return ask_for_missing(UNFAIR, given, {
+        "a": "how many tries did each side get to find its rate?",
+        "d": "how was each side measured?"})
