@@ -109,6 +109,13 @@ class Difference(NamedTuple):
             return "points"
         return "in loss" if self.metric.endswith("loss") else f"in {self.metric}"
 
+    @property
+    def points(self) -> Interval:
+        """The mean and its interval in percentage points, of a metric that is a share; else it raises ValueError."""
+        if self.unit != "points":
+            raise ValueError(f"metric={self.metric!r} is no share and has no points: use mean, low and high")
+        return Interval(100 * self.mean, 100 * self.low, 100 * self.high, len(self.seeds))
+
     def __str__(self) -> str:
         """A sentence, in percentage points, or for a metric that is no share in its own unit."""
         def shown(value):

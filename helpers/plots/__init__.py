@@ -20,11 +20,12 @@ from helpers.plots.style import as_figure, stamp, use_style
 from helpers.plots.surfaces import plot_contours, plot_surface
 from helpers.plots.sweeps import plot_bands, plot_differences, plot_hill
 from helpers.plots.waterfall import plot_waterfall
+from helpers.plots.words import spoken
 
 __all__ = [
     "Part", "as_figure", "caption", "places", "plot_bands", "plot_bars", "plot_before_after", "plot_calibration",
     "plot_class_grid", "plot_confusion", "plot_contours", "plot_differences", "plot_grouped_confusion", "plot_hill",
     "plot_histogram", "plot_history", "plot_label_bars", "plot_lines", "plot_matrix", "plot_network",
     "plot_predictions", "plot_range_test", "plot_reliability", "plot_schedule", "plot_slopes", "plot_surface",
-    "plot_tradeoff", "plot_waterfall", "save_figure", "show_images", "stamp", "use_style",
+    "plot_tradeoff", "plot_waterfall", "save_figure", "show_images", "spoken", "stamp", "use_style",
 ]
