@@ -41,4 +41,4 @@ def test_points_of_a_difference_are_a_hundred_times_the_share():
 
 def test_a_loss_has_no_points():
     with pytest.raises(ValueError, match="val_loss"):
-        difference(runs(1.0, "val_loss"), {"max_lr": 0.2}, {"max_lr": 0.1}, "val_loss").points
+        _ = difference(runs(1.0, "val_loss"), {"max_lr": 0.2}, {"max_lr": 0.1}, "val_loss").points
