@@ -68,6 +68,10 @@ def test_a_network_has_a_box_per_part_and_says_each_shape():
     assert boxes[2].get_facecolor() != boxes[1].get_facecolor()
 
 
+def test_a_part_is_said_on_one_line():
+    assert str(Part("layer1\nblock", 128, 16, skip=True)) == "layer1 block 128 × 16 × 16"
+
+
 def test_the_way_around_does_not_cross_its_box():
     ax = plot_network(PARTS)
     box = [patch for patch in ax.patches if isinstance(patch, Rectangle)][2]

@@ -6,8 +6,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+import torch  # noqa: E402
 
-from helpers.plots import plot_contours, plot_surface, save_figure, use_style  # noqa: E402
+from helpers.plots import plot_contours, plot_paths, plot_surface, save_figure, use_style  # noqa: E402
 
 XS, YS = np.linspace(-1, 1, 5), np.linspace(-1, 1, 4)
 LOSSES = 1 + YS[:, None] ** 2 + 3 * (XS + 1)[None, :]
@@ -72,6 +73,29 @@ def test_a_narrow_range_of_losses_has_ticks_that_differ():
     heights = [label.get_text() for label in plot_surface(XS, YS, LOSSES, limits=(2.31, 2.61)).get_zticklabels()]
     assert len(set(words)) == len(words) > 2
     assert len(set(heights)) == len(heights) > 2
+
+
+def test_paths_go_where_they_went_over_rings_of_equal_loss():
+    paths = {"slow": torch.tensor([[2.0, 1.0], [1.0, 1.0], [0.0, 1.0]]), "fast": [[2.0, 1.0], [0.0, 0.0]]}
+    ax = plot_paths(paths, lambda x, y: 4 * x**2 + y**2, marks={"x": [(0, 1), (0, 0)], "+": [(-3, 0)]},
+                    xlabel="a", ylabel="b")
+    slow, fast, ends, far = (line.get_xydata().tolist() for line in ax.lines)
+    assert (slow, fast) == (paths["slow"].tolist(), paths["fast"])
+    assert ends == [[0, 1], [0, 0]] and far == [[-3, 0]] and [line.get_marker() for line in ax.lines[2:]] == ["x", "+"]
+    (rings,) = ax.collections
+    assert np.diff(np.sqrt(rings.levels), 2) == pytest.approx(0)  # equal steps outward, since this loss is a square
+    for level, ring in zip(rings.levels, rings.get_paths(), strict=True):
+        x, y = ring.vertices.T
+        assert 4 * x**2 + y**2 == pytest.approx(np.full(len(x), level), rel=0.1)
+
+
+def test_paths_and_marks_lie_inside_the_frame_and_so_do_rings():
+    ax = plot_paths({"way": [[2.0, 1.0], [0.0, 0.0]]}, lambda x, y: x**2 + y**2, marks={"+": [(-3, 4)]},
+                    xlabel="a", ylabel="b")
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    assert left < -3 and right > 2 and low < 0 and high > 4
+    x, y = np.concatenate([ring.vertices for ring in ax.collections[0].get_paths()]).T
+    assert left <= x.min() < -2.9 and x.max() <= right and low <= y.min() and 3.9 < y.max() <= high
 
 
 def test_the_labels_of_a_surface_are_not_cut_off():

@@ -9,7 +9,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
+from matplotlib.colors import to_rgb  # noqa: E402
 
 from helpers.analysis.statistics import Difference, mean_interval  # noqa: E402
 from helpers.plots import curves, grids, images, sweeps  # noqa: E402
@@ -22,6 +24,8 @@ ROWS = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.2 / e, "train_accuracy":
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, 3, 32, 32), dtype=np.uint8)
 GAIN = Difference(0.02, 0.01, 0.03, 0.01, (0, 1, 2), (0.01, 0.02, 0.03), 0)
 UNKNOWN = Difference(0.05, np.nan, np.nan, np.nan, (0,), (0.05,), 0)
+BINS = {"confidence": [0.2, np.nan, 0.9], "accuracy": [0.1, np.nan, 0.7], "count": [5, 0, 9]}
+ONE_BIN = {"confidence": [0.5], "accuracy": [0.5], "count": [3]}
 PLOTS = {
     "history": lambda ax: curves.plot_history(ROWS, "accuracy", ax=ax, reference_rows=ROWS),
     "lines": lambda ax: curves.plot_lines({"a": ([1, 2], [3, 4]), "b": ([1], [4])}, ax=ax, xlabel="x", ylabel="y"),
@@ -29,7 +33,7 @@ PLOTS = {
     "range test": lambda ax: curves.plot_range_test([0.1, 1, 10], [2, 1, 3], {"steepest": 0.5}, ax=ax),
     "histogram": lambda ax: curves.plot_histogram(np.ones((3, 4)), np.arange(5), ax=ax),
     "bars": lambda ax: curves.plot_bars(["a", "b"], [1, 2], low=[0, 1], high=[2, 3], ax=ax, xlabel="x", ylabel="y"),
-    "reliability": lambda ax: curves.plot_reliability([0.2, np.nan, 0.9], [0.1, np.nan, 0.7], [5, 0, 9], ax=ax),
+    "reliability": lambda ax: curves.plot_reliability(BINS, ax=ax),
     "tradeoff": lambda ax: curves.plot_tradeoff(["a", "b"], [1, 10], [0.8, 0.9], low=[0.7, 0.85], high=[0.82, 0.95],
                                                 ax=ax, xlabel="x", ylabel="y"),
     "bands": lambda ax: sweeps.plot_bands({"a": ([1, 2], [[3, 4], [4, 6]])}, ax=ax, xlabel="x", ylabel="y"),
@@ -105,11 +109,38 @@ def test_bars_of_one_name_have_a_row_each():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "a", "b"]
 
 
+def test_dots_stand_where_bars_end_and_their_axis_need_not_begin_at_zero():
+    names, values, low, high = ["ship", "cat"], [0.97, 0.9], [0.96, 0.88], [0.98, 0.92]
+    ax = curves.plot_bars(names, values, low=low, high=high, dots=True, xlabel="accuracy", ylabel="class")
+    (whiskers,) = (part for part in ax.collections if hasattr(part, "get_segments"))
+    assert np.allclose(whiskers.get_segments(), [[[0.96, 0], [0.98, 0]], [[0.88, 1], [0.92, 1]]])
+    assert ax.lines[0].get_xydata().tolist() == [[0.97, 0], [0.9, 1]] and not ax.patches
+    assert [label.get_text() for label in ax.get_yticklabels()] == names and ax.yaxis_inverted()
+    assert ax.get_xlim()[0] > 0.8
+
+
+def test_a_line_with_ends_lies_in_a_band_of_its_color():
+    series = {"bare": ([0, 1], [5, 5]), "judged": ([0, 1], [0.5, 0.7], [0.4, 0.6], [0.55, 0.9])}
+    ax = curves.plot_lines(series, xlabel="x", ylabel="y")
+    (band,) = ax.collections
+    corners = {tuple(corner) for corner in band.get_paths()[0].vertices.tolist()}
+    assert corners == {(0, 0.4), (0, 0.55), (1, 0.6), (1, 0.9)}
+    assert to_rgb(band.get_facecolor()[0]) == to_rgb(ax.lines[1].get_color())
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["bare", "judged"]
+
+
+def test_the_diagonal_of_a_confusion_matrix_is_crossed_out_not_counted():
+    ax = grids.plot_confusion([[90, 4], [7, 99]], ["cat", "dog"])
+    (crosses,) = ax.lines
+    assert crosses.get_xydata().tolist() == [[0, 0], [1, 1]] and crosses.get_marker() == "x"
+    assert [text.get_text() for text in ax.texts] == ["4", "7"]
+
+
 def test_more_series_than_colors_begin_with_the_first_color_again():
     ax = curves.plot_range_test([1, 2, 3], [3, 2, 3], {f"rule {number}": 1 + number / 10 for number in range(9)})
     marks = ax.lines[1:]
     assert len(marks) == 9 and marks[8].get_color() == marks[0].get_color() != marks[1].get_color()
-    again, first = (curves.plot_reliability([0.5], [0.5], [3], number=number).lines[1] for number in (8, 0))
+    again, first = (curves.plot_reliability(ONE_BIN, number=number).lines[1] for number in (8, 0))
     assert again.get_color() == first.get_color()
 
 
@@ -128,9 +159,9 @@ def test_bad_shapes_are_refused():
 
 def test_reliability_shows_the_filled_bins_by_size_beside_one_diagonal():
     _, ax = plt.subplots()
-    confidence, accuracy, count = [0.3, np.nan, 0.8], [0.1, np.nan, 0.6], [10, 0, 30]
+    bins = {"confidence": [0.3, np.nan, 0.8], "accuracy": [0.1, np.nan, 0.6], "count": [10, 0, 30]}
     for number, name in enumerate(("plain", "scaled")):
-        curves.plot_reliability(confidence, accuracy, count, ax=ax, label=name, number=number)
+        curves.plot_reliability(bins, ax=ax, label=name, number=number)
     diagonal, *lines = ax.lines
     assert diagonal.get_xydata().tolist() == [[0, 0], [1, 1]] and len(lines) == 2
     for line, dots in zip(lines, ax.collections, strict=True):
@@ -155,6 +186,13 @@ def test_tradeoff_puts_each_model_where_its_numbers_are():
     assert len(ax.containers) == 10 and len(looks) >= 8 and ax.get_xscale() == "log"
     straight = curves.plot_tradeoff(["a"], [0], [1], logx=False, xlabel="x", ylabel="y")
     assert straight.get_xscale() == "linear" and straight is not ax
+
+
+def test_tradeoff_takes_the_columns_of_a_table():
+    table = pd.DataFrame({"cost": [1.0, 2.0], "value": [0.5, 0.7], "low": [0.4, 0.6], "high": [0.8, 0.9]}, list("ab"))
+    ax = curves.plot_tradeoff(table.index, table["cost"], table["value"], low=table["low"], high=table["high"])
+    bars = [container[2][0].get_segments()[0].tolist() for container in ax.containers]
+    assert np.allclose(bars, [[[1, 0.4], [1, 0.8]], [[2, 0.6], [2, 0.9]]])
 
 
 def test_label_bars_are_the_shares():
@@ -211,7 +249,7 @@ WITH_NAMES = {
     "range test": lambda names: curves.plot_range_test([0.1, 1], [2, 1], {name: 0.5 for name in names}),
     "histogram": lambda names: curves.plot_histogram(np.ones((3, 4)), np.arange(5), title=names[1], xlabel=names[2]),
     "bars": lambda names: curves.plot_bars(names, [1, 2, 3, 4], xlabel=names[1], ylabel=names[2], title=names[0]),
-    "reliability": lambda names: curves.plot_reliability([0.5], [0.5], [1], label=names[1], title=names[2]),
+    "reliability": lambda names: curves.plot_reliability(ONE_BIN, label=names[1], title=names[2]),
     "tradeoff": lambda names: curves.plot_tradeoff(names, [1, 2, 3, 4], [1, 2, 3, 4], xlabel=names[1],
                                                    ylabel=names[2], title=names[0]),
     "confusion": lambda names: grids.plot_confusion(np.ones((4, 4)), names, title=names[2]),

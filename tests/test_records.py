@@ -221,6 +221,29 @@ def test_unknown_record_lists_the_known():
         records.load_reference_logits("learning_rate")
 
 
+def followed(seed, changes, accuracies, status="finished"):
+    return {"seed": seed, "changes": changes, "status": status, "history": [{"val_accuracy": a} for a in accuracies]}
+
+
+def test_curves_are_of_finished_runs_a_row_per_seed():
+    record = {"experiment": "made_up", "runs": [
+        followed(2, {"max_lr": 0.1}, [0.3, 0.5]), followed(0, {"max_lr": 0.1}, [0.2, 0.4]),
+        followed(1, {"max_lr": 0.1}, [0.1], "diverged in epoch 2"), followed(0, {"max_lr": 9.0}, [], "diverged")]}
+    epochs, values = records.curves_of(record, {"max_lr": 0.1})
+    assert epochs == [1, 2] and values.tolist() == [[0.2, 0.4], [0.3, 0.5]]
+    with pytest.raises(ValueError, match="no run of {'max_lr': 9.0} in 'made_up' has finished"):
+        records.curves_of(record, {"max_lr": 9.0})
+    with pytest.raises(ValueError, match="no run of {'max_lr': 1}"):
+        records.curves_of(record, {"max_lr": 1})
+
+
+def test_a_record_of_some_seeds_keeps_all_else():
+    record = {"experiment": "made_up", "config": {"max_lr": 0.1}, "runs": [followed(s, {}, []) for s in (10, 0, 1, 0)]}
+    some = records.of_seeds(record, [0, 10, 99])
+    assert [run["seed"] for run in some["runs"]] == [10, 0, 0] and some["config"] == record["config"]
+    assert len(record["runs"]) == 4 and not records.of_seeds(record, range(5, 9))["runs"]
+
+
 def test_run_seed_and_record_round_trip(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "run_dir", lambda: tmp_path)
     monkeypatch.setattr(sweeps, "run_dir", lambda: tmp_path)

@@ -24,7 +24,7 @@ def ends_of_intervals(ax):
 
 @pytest.mark.parametrize("fewest, shown", [(1, [0, 2, 3]), (20, [2, 3]), (21, [3]), (0, [0, 2, 3])])
 def test_bins_of_fewer_answers_are_left_out(fewest, shown):
-    ax = plot_reliability(**BINS, fewest=fewest)
+    ax = plot_reliability(BINS, fewest=fewest)
     expected = [[[BINS["confidence"][b], BINS["low"][b]], [BINS["confidence"][b], BINS["high"][b]]] for b in shown]
     assert ends_of_intervals(ax) == expected
     _, line = ax.lines
@@ -32,7 +32,7 @@ def test_bins_of_fewer_answers_are_left_out(fewest, shown):
 
 
 def test_without_intervals_none_are_drawn():
-    ax = plot_reliability(BINS["confidence"], BINS["accuracy"], BINS["count"])
+    ax = plot_reliability({part: BINS[part] for part in ("confidence", "accuracy", "count")})
     assert ends_of_intervals(ax) == [] and len(ax.collections) == 1
 
 

@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy import stats
 
-from helpers.analysis import difference, mean_interval, new_run_interval, predict_new_run
+from helpers.analysis import difference, mean_interval, new_run_interval, over_seeds, predict_new_run, sign_test
 from helpers.analysis.statistics import Difference
 from helpers.data.stand_in import make_stand_in
 from helpers.experiments import merge_records, table
@@ -49,6 +51,15 @@ def test_difference_is_the_paired_t_test(n):
     assert found.seeds == tuple(range(n)) and found.by_seed == pytest.approx(tuple(ours - theirs))
     back = difference(sweep_of(ours, theirs), {}, {"max_lr": 0.1})
     assert (back.mean, back.low, back.high) == pytest.approx((-found.mean, -found.high, -found.low))
+
+
+def test_gains_that_are_known_by_seed_give_the_one_sample_t_test():
+    gains = pd.Series({3: 0.01, 5: 0.04, 8: -0.02, 9: 0.05})
+    found, oracle = over_seeds(gains, metric="val_loss"), stats.ttest_1samp(gains, 0)
+    interval = oracle.confidence_interval(0.95)
+    assert (found.mean, found.low, found.high, found.p) == pytest.approx((0.02, *interval, oracle.pvalue))
+    assert found.seeds == (3, 5, 8, 9) and found.by_seed == tuple(gains) and found.unit == "in loss"
+    assert str(over_seeds({0: 0.1}, unfinished=1)).startswith("this record cannot tell (n = 1")
 
 
 def test_pairs_are_of_one_seed_whatever_the_order():
@@ -174,3 +185,30 @@ def test_records_of_a_class_become_one():
 def test_records_that_measure_something_else_are_not_merged(change, said):
     with pytest.raises(ValueError, match=f"do not measure the same thing: .*{said}"):
         merge_records(record(), record() | change)
+
+
+def answers(*counts):
+    """Of two networks: both right, only the first, only the second, neither; so many images of each."""
+    return [np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False, True, False])]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor, pd.Series])
+def test_sign_test_counts_the_images_on_which_one_alone_is_right(kind):
+    ours, theirs = (kind(right) for right in answers(40, 9, 1, 50))
+    assert tuple(sign_test(ours, theirs)) == (9, 1) and tuple(sign_test(theirs, ours)) == (1, 9)
+    assert str(sign_test(ours, theirs)) == "gains 9, loses 1, difference +8; by chance ± 6"
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(9, 1), (1, 9), (3, 4), (5, 5), (0, 3), (0, 0)])
+def test_p_of_a_sign_test_counts_coin_tosses(gained, lost):
+    tosses = gained + lost
+    as_uneven = sum(math.comb(tosses, k) for k in range(tosses + 1) if abs(2 * k - tosses) >= abs(gained - lost))
+    assert sign_test(*answers(7, gained, lost, 2)).p == pytest.approx(as_uneven / 2**tosses)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [
+    ([True, False], [True]), ([[True]], [[True]]), ([0.9, 0.1], [True, False]), ([1, 3], [1, 2]),
+])
+def test_sign_test_wants_a_bool_per_image_of_both(ours, theirs):
+    with pytest.raises(ValueError, match="a bool per image"):
+        sign_test(ours, theirs)

@@ -67,3 +67,13 @@ def assert_numbers_fit(ax):
 def test_heatmaps_that_share_a_color_bar_are_drawn_without_their_own(asked, drawn):
     ax = plot_matrix([[0.2, 0.4]], ["row"], "ab", **asked)
     assert len(ax.figure.axes) == drawn
+
+
+def test_a_color_bar_says_what_its_colors_are():
+    ax = plot_matrix([[20, 40]], ["row"], "ab", bar_label="price, $")
+    assert ax.figure.axes[1].get_ylabel() == r"price, \$"
+
+
+def test_rows_of_differences_are_of_what_the_notebook_says():
+    assert plot_differences(["row"], [GAIN]).get_ylabel() == "change"
+    assert plot_differences(["row"], [GAIN], ylabel="optimizer").get_ylabel() == "optimizer"

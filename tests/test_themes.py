@@ -56,13 +56,14 @@ PLOTS = {
     "range test": lambda: curves.plot_range_test([0.1, 1, 10], [2, 1, 3], {"a": 0.2, "b": 0.5, "c": 1}),
     "histogram": lambda: curves.plot_histogram(np.eye(3) + 1, np.arange(4)),
     "bars": lambda: curves.plot_bars(["a", "b"], [1, 2], low=[0, 1], high=[2, 3], xlabel="x", ylabel="y"),
-    "reliability": lambda: [curves.plot_reliability([0.2, 0.9], [0.1, 0.7], [5, 9], ax=ax, label=f"model {i}", number=i)
+    "reliability": lambda: [curves.plot_reliability(BINS, ax=ax, label=f"model {i}", number=i)
                             for ax in [plt.subplots()[1]] for i in range(4)][0],
     "calibration": lambda: curves.plot_calibration(BINS, plt.subplots(2, 1, figsize=(4, 6))[1], name="a model"),
     "tradeoff": lambda: curves.plot_tradeoff("abcdefgh", range(1, 9), range(8), xlabel="x", ylabel="y"),
     "bands": lambda: sweeps.plot_bands({name: (x, [y, y]) for name, (x, y) in EIGHT.items()}, xlabel="x", ylabel="y"),
     "hill": lambda: sweeps.plot_hill(HILL, xlabel="x", ylabel="y"),
     "matrix": lambda: grids.plot_matrix(np.arange(1, 13).reshape(3, 4), "abc", "defg", xlabel="x", ylabel="y"),
+    "maps": lambda: grids.plot_maps({"a": np.eye(8), "b": np.arange(64).reshape(8, 8)}, label="reads", title="Maps"),
     "label bars": lambda: images.plot_label_bars(PICTURES[:2], [[0.7, 0.3], [0, 1]], ("cat", "dog"), title="Mixed"),
     "gallery": lambda: images.show_images(PICTURES, ["cat\n→ dog (50%)"] * 4, title="Wrong"),
     "confusion": lambda: grids.plot_confusion(np.arange(9).reshape(3, 3), ["cat", "dog", "a longer name"]),
@@ -79,6 +80,8 @@ PLOTS = {
                                            ends=("3 minutes", "an hour"), chance=0.1, ylabel="accuracy"),
     "contours": lambda: surfaces.plot_contours(GRID, GRID, BOWL, title="A map"),
     "surface": lambda: surfaces.plot_surface(GRID, GRID, BOWL, title="A surface"),
+    "paths": lambda: surfaces.plot_paths({"one": [(0, 2), (1, 0)], "other": [(0, 2), (2, 1)]}, lambda x, y: x**2 + y**2,
+                                         marks={"+": [(0, 0)]}, xlabel="steep", ylabel="flat", title="Downhill"),
 }
 every_theme = pytest.mark.parametrize("theme", THEMES)
 ONCE = ("history", "lines", "schedule", "matrix", "label bars", "gallery", "contours", "surface", "waterfall",

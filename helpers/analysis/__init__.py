@@ -21,20 +21,23 @@ from helpers.analysis.report import compare_run, report
 from helpers.analysis.statistics import (
     Difference,
     Interval,
+    SignTest,
     difference,
     mean_interval,
     new_run_interval,
+    over_seeds,
     predict_new_run,
+    sign_test,
     wilson_interval,
 )
 from helpers.analysis.unpickle import RestrictedUnpickler, read_pickle
 
 __all__ = [
-    "Difference", "Interval", "RestrictedUnpickler", "accuracy_by_rank", "chance_ece", "color_opponency",
+    "Difference", "Interval", "RestrictedUnpickler", "SignTest", "accuracy_by_rank", "chance_ece", "color_opponency",
     "compare_run", "confidences", "confusion_matrix", "difference", "equally_smooth_filters", "feature_maps",
     "fit_temperature", "keeping_outputs", "load_ensemble", "loss_along", "loss_surface", "maximize_filter",
     "mean_interval", "merge_class", "most_confused", "new_run_interval", "occlusion_map",
-    "orientation_selectivity", "per_class_accuracy", "predict_images", "predict_logits", "predict_new_run",
-    "random_direction", "random_filters", "read_hidden_test", "read_pickle", "reliability", "report",
-    "wilson_interval", "without_filters", "write_predictions",
+    "orientation_selectivity", "over_seeds", "per_class_accuracy", "predict_images", "predict_logits",
+    "predict_new_run", "random_direction", "random_filters", "read_hidden_test", "read_pickle", "reliability", "report",
+    "sign_test", "wilson_interval", "without_filters", "write_predictions",
 ]

@@ -90,6 +90,43 @@ def _t_quantile(count: int) -> float:
     return stats.t.ppf(0.975, count - 1) if count >= ENOUGH else np.nan
 
 
+class SignTest(NamedTuple):
+    """On how many images only the one of two networks is right, and on how many only the other."""
+
+    gained: int
+    lost: int
+
+    @property
+    def p(self) -> float:
+        """How often a fair coin would be at least as uneven: two-sided and exact; 1 where the two never differ."""
+        from scipy import stats
+
+        return float(stats.binomtest(self.gained, self.gained + self.lost).pvalue) if any(self) else 1.0
+
+    def __str__(self) -> str:
+        """The counts, and about how far a fair coin would carry them apart 19 times of 20."""
+        by_chance = 2 * (self.gained + self.lost) ** 0.5
+        return (f"gains {self.gained}, loses {self.lost}, difference {self.gained - self.lost:+d}; "
+                f"by chance ± {by_chance:.0f}")
+
+
+def sign_test(right, other) -> SignTest:
+    """Two networks on the same images: what the one gains and loses against the other (McNemar 1947).
+
+    It judges these two trained networks; what further seeds of them would do, it does not say.
+
+    Parameters
+    ----------
+    right, other : bool arrays (N,)
+        Whether the one and the other network's answer to each image is right.
+    """
+    right, other = np.asarray(right), np.asarray(other)
+    if right.shape != other.shape or right.ndim != 1 or not right.dtype == other.dtype == bool:
+        raise ValueError(f"{right.dtype} {right.shape} and {other.dtype} {other.shape}: expected of both networks "
+                         "a bool per image, as of `logits.argmax(1) == labels`")
+    return SignTest(int((right & ~other).sum()), int((other & ~right).sum()))
+
+
 class Difference(NamedTuple):
     """How much more `a` reached than `b`, seed by seed: mean, 95 % t interval and two-sided p of a paired t test."""
 
@@ -115,6 +152,11 @@ class Difference(NamedTuple):
         if self.unit != "points":
             raise ValueError(f"metric={self.metric!r} is no share and has no points: use mean, low and high")
         return Interval(100 * self.mean, 100 * self.low, 100 * self.high, len(self.seeds))
+
+    @property
+    def misses_zero(self) -> bool:
+        """Whether both ends of the interval lie on one side of zero; False where there is no interval."""
+        return self.low * self.high > 0
 
     def __str__(self) -> str:
         """A sentence, in percentage points, or for a metric that is no share in its own unit."""
@@ -155,17 +197,28 @@ def difference(record: dict, a: dict, b: dict, metric: str = "val_accuracy") -> 
     ours, theirs = (values_by_seed(record, changes, metric) for changes in (a, b))
     common = sorted(ours.keys() & theirs.keys())
     finished = [seed for seed in common if ours[seed] is not None and theirs[seed] is not None]
-    gains = [ours[seed] - theirs[seed] for seed in finished]
-    left_out = len(common) - len(finished)
-    if len(gains) < ENOUGH:
-        mean = float(np.mean(gains)) if gains else np.nan
-        return Difference(mean, np.nan, np.nan, np.nan, tuple(finished), tuple(gains), left_out, metric)
-    about = mean_interval(gains)
-    p = _paired_p(gains)
-    return Difference(about.mean, about.low, about.high, p, tuple(finished), tuple(gains), left_out, metric)
+    gains = {seed: ours[seed] - theirs[seed] for seed in finished}
+    return over_seeds(gains, unfinished=len(common) - len(finished), metric=metric)
 
 
-def _paired_p(gains: list[float]) -> float:
+def over_seeds(gains, *, unfinished: int = 0, metric: str = "val_accuracy") -> Difference:
+    """The `Difference` of gains that are known seed by seed, as of a mean over many settings.
+
+    Parameters
+    ----------
+    gains : mapping or pandas.Series
+        A gain by seed; `metric` says what of.
+    """
+    seeds = tuple(gains.keys())
+    values = tuple(float(gains[seed]) for seed in seeds)
+    if len(values) < ENOUGH:
+        mean = float(np.mean(values)) if values else np.nan
+        return Difference(mean, np.nan, np.nan, np.nan, seeds, values, unfinished, metric)
+    about = mean_interval(values)
+    return Difference(about.mean, about.low, about.high, _paired_p(values), seeds, values, unfinished, metric)
+
+
+def _paired_p(gains: tuple[float, ...]) -> float:
     from scipy import stats
 
     return float(stats.ttest_1samp(gains, 0.0).pvalue) if np.std(gains) > 0 else np.nan

@@ -111,6 +111,29 @@ def without_seed(changes: dict) -> dict:
     return {name: value for name, value in plain(changes).items() if name != "seed"}
 
 
+def of_seeds(record: dict, seeds) -> dict:
+    """The record with the runs of these seeds alone, for example those that judge what others have tuned."""
+    return {**record, "runs": [run for run in record["runs"] if run["seed"] in seeds]}
+
+
+def curves_of(record: dict, changes: dict, metric: str = "val_accuracy") -> tuple[list[int], np.ndarray]:
+    """What the runs of these changes measured after each epoch, as `plot_bands` draws it.
+
+    Returns
+    -------
+    epochs : list of int
+        Counted from 1.
+    values : array (seeds, epochs)
+        Of the finished runs, by seed; `ValueError` if none has finished.
+    """
+    finished = sorted((run for run in runs_of(record, changes) if run["status"] == "finished"),
+                      key=lambda run: run["seed"])
+    if not finished:
+        raise ValueError(f"no run of {changes} in {record['experiment']!r} has finished: there is no curve")
+    values = np.array([[row[metric] for row in run["history"]] for run in finished])
+    return list(range(1, values.shape[1] + 1)), values
+
+
 def settings_of(record: dict) -> list[dict]:
     """The changes that the runs of a record were made with, each once, in order; the seed is no setting."""
     found = {run_key({"seed": 0, "changes": without_seed(run["changes"])}): without_seed(run["changes"])

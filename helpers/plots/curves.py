@@ -36,12 +36,15 @@ def plot_history(rows: list[dict], quantity: str = "loss", *, ax=None, label: st
 
 
 def plot_lines(series: dict, *, ax=None, xlabel: str, ylabel: str, title: str = "", logx=False, logy=False) -> Axes:
-    """Named lines: ``{"name": (x, y)}``, told apart by color and dash."""
+    """Named lines, told apart by color and dash: ``{"name": (x, y)}``, or ``(x, y, low, high)`` for one in a band."""
     ax = _axes(ax)
     dashes = ["-", "--", ":", "-."]
-    for number, (name, (x, y)) in enumerate(series.items()):
-        ax.plot(np.asarray(x), np.asarray(y), label=plain(name), color=COLORS[number % len(COLORS)],
-                linestyle=dashes[number % len(dashes)])
+    for number, (name, (x, y, *band)) in enumerate(series.items()):
+        color = COLORS[number % len(COLORS)]
+        ax.plot(np.asarray(x), np.asarray(y), label=plain(name), color=color, linestyle=dashes[number % len(dashes)])
+        if band:
+            low, high = band
+            ax.fill_between(np.asarray(x), np.asarray(low), np.asarray(high), color=color, alpha=0.2)
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title), xscale="log" if logx else "linear",
            yscale="log" if logy else "linear")
     if len(series) > 1:
@@ -90,42 +93,49 @@ def plot_histogram(counts, edges, *, ax=None, title: str = "", xlabel: str = "pi
     return ax
 
 
-def plot_bars(labels, values, *, low=None, high=None, ax=None, xlabel="", ylabel="", title="") -> Axes:
-    """Horizontal bars in the order given, the first on top; `low` and `high` draw intervals."""
+def plot_bars(labels, values, *, low=None, high=None, dots: bool = False, ax=None, xlabel="", ylabel="",
+              title="") -> Axes:
+    """Horizontal bars in the order given, the first on top; `low` and `high` draw intervals.
+
+    With `dots` a dot stands for each bar, and the axis need not begin at zero: for values that differ little.
+    """
     ax = _axes(ax)
     values = np.asarray(values, dtype=float)
     error = None if low is None else np.clip([values - np.asarray(low), np.asarray(high) - values], 0, None)
     names = [plain(name) for name in labels]
     rows = range(len(names))  # not the names: two bars of one name would be drawn in one place
-    ax.barh(rows, values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
+    if dots:
+        ax.errorbar(values, rows, xerr=error, fmt="o", color=COLORS[0], capsize=3)
+    else:
+        ax.barh(rows, values, color=COLORS[5], xerr=error, error_kw={"elinewidth": 1, "capsize": 3})
     ax.set_yticks(rows, names)
     ax.invert_yaxis()
     ax.set(xlabel=plain(xlabel), ylabel=plain(ylabel), title=plain(title))
     return ax
 
 
-def plot_reliability(confidence, accuracy, count, *, low=None, high=None, fewest: int = 1, ax=None, label="",
-                     title="", number: int = 0) -> Axes:
+def plot_reliability(bins: dict, *, fewest: int = 1, ax=None, label="", title="", number: int = 0) -> Axes:
     """Accuracy against confidence, a marker per bin, its area by the images in it; on the diagonal they agree.
 
     Call it again on the same axes with another `number` to compare models by color and marker.
 
     Parameters
     ----------
-    low, high : arrays, optional
-        Ends of an interval around each accuracy, as of `analysis.reliability`.
+    bins : dict
+        As of `analysis.reliability`: ``confidence``, ``accuracy`` and ``count`` of each bin, and, if they are there,
+        ``low`` and ``high``, the ends of an interval around each accuracy.
     fewest : int
         Bins of fewer images are left out: so few say little, and look as sure as the others.
     """
     ax = _axes(ax)
-    confidence, accuracy, count = (np.asarray(part, dtype=float) for part in (confidence, accuracy, count))
+    confidence, accuracy, count = (np.asarray(bins[part], dtype=float) for part in ("confidence", "accuracy", "count"))
     shown = count >= max(fewest, 1)
     color = COLORS[number % len(COLORS)]
     if not ax.lines:
         ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="as sure as right")
     ax.plot(confidence[shown], accuracy[shown], color=color, linewidth=1)
-    if low is not None:
-        ends = np.asarray(low)[shown], np.asarray(high)[shown]
+    if "low" in bins:
+        ends = np.asarray(bins["low"])[shown], np.asarray(bins["high"])[shown]
         ax.vlines(confidence[shown], *ends, color=color, linewidth=1)
     ax.scatter(confidence[shown], accuracy[shown], s=10 + 190 * count[shown] / count.sum(), color=color,
                marker="os^D"[number % 4], alpha=0.8, label=plain(label) or None, clip_on=False, zorder=3)
@@ -145,8 +155,7 @@ def plot_calibration(bins: dict, axes, *, name: str, fewest: int = 20, number: i
         The upper becomes a square, and its title says the ECE and to which side the answers err, if to any.
     """
     upper, lower = axes
-    drawn = {part: bins[part] for part in ("confidence", "accuracy", "count", "low", "high")}
-    plot_reliability(**drawn, fewest=fewest, ax=upper, number=number,
+    plot_reliability(bins, fewest=fewest, ax=upper, number=number,
                      title=f"{name}:\n{_side_of_error(bins)},\nECE {100 * bins['ece']:.1f} points")
     upper.set_box_aspect(1)
     edges = np.linspace(0, 1, len(bins["count"]) + 1)
@@ -185,7 +194,8 @@ def plot_tradeoff(names, cost, value, *, low=None, high=None, ax=None, xlabel=""
                   logx=True) -> Axes:
     """A named point per model: what it gives against what it costs; `low` and `high` draw intervals."""
     ax = _axes(ax)
-    cost, value = np.asarray(cost, dtype=float), np.asarray(value, dtype=float)
+    cost, value, low, high = (None if part is None else np.asarray(part, dtype=float)
+                              for part in (cost, value, low, high))
     for i, name in enumerate(names):
         error = None if low is None else [[value[i] - low[i]], [high[i] - value[i]]]
         ax.errorbar(cost[i], value[i], yerr=error, fmt="os^DvPX*"[i % 8], color=COLORS[i % len(COLORS)], capsize=3,

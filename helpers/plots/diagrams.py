@@ -23,6 +23,10 @@ class Part(NamedTuple):
     side: int  # of the map, in pixels
     skip: bool = False  # whether a way leads around it
 
+    def __str__(self) -> str:
+        """Name and shape on one line, for an alt text: "block 512 × 4 × 4"."""
+        return f"{self.name} {self.channels} × {self.side} × {self.side}".replace("\n", " ")
+
 
 def plot_network(parts, *, ax: Axes | None = None, title: str = "") -> Axes:
     """A network from left to right: boxes as high as their maps, wider for more channels, an arc for each skip.

@@ -1,4 +1,4 @@
-"""Matrices: with a number in each cell, or, for a hundred classes, sorted by group."""
+"""Matrices: with a number in each cell, several on one scale, or, for a hundred classes, sorted by group."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from helpers.plots.style import plain, readable_on
 
@@ -13,11 +14,11 @@ FEW_COLUMNS = 6  # up to so many, a cell has room for larger numbers
 
 
 def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel="", ylabel="", fmt="{:.2f}",
-                limits: tuple[float, float] | None = None, colorbar: bool = True) -> Axes:
+                limits: tuple[float, float] | None = None, colorbar: bool = True, bar_label: str = "") -> Axes:
     """A labeled heatmap; text turns white on dark cells, zeros and NaN stay blank.
 
     `limits` are the values of the darkest and the lightest color; heatmaps that are to be compared share them, and
-    then need one color bar for all: the others are drawn without.
+    then need one color bar for all: the others are drawn without. `bar_label` says what the colors are, with the unit.
     """
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (len(row_labels), len(column_labels)):
@@ -35,16 +36,49 @@ def plot_matrix(matrix, row_labels, column_labels, *, ax=None, title="", xlabel=
             ax.text(column, row, fmt.format(value), ha="center", va="center", fontsize=size,
                     color=readable_on(picture.to_rgba(value)))
     if colorbar:
-        ax.figure.colorbar(picture, ax=ax, shrink=0.8)
+        ax.figure.colorbar(picture, ax=ax, shrink=0.8, label=plain(bar_label))
     return ax
 
 
+def plot_maps(maps: dict, *, label: str, limits: tuple[float, float] | None = None, columns: int = 3,
+              size: float = 2.6, title: str = "") -> Figure:
+    """Named maps in rows of `columns`, all on one scale with one color bar; zeros and NaN stay white.
+
+    Parameters
+    ----------
+    maps : dict
+        ``{name: array (H, W)}``; each is drawn `size` inches wide.
+    label : str
+        What the colors are, with the unit.
+    limits : pair of float, optional
+        Values of the darkest and the lightest color; those of all maps by default.
+    """
+    if not maps:
+        raise ValueError("maps is empty: give at least one, {name: array of shape (H, W)}")
+    columns = min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    shown = {name: np.where(np.asarray(one) == 0, np.nan, one) for name, one in maps.items()}
+    low, high = limits or (min(map(np.nanmin, shown.values())), max(map(np.nanmax, shown.values())))
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * size), squeeze=False)
+    for ax in axes.flat[len(maps):]:
+        ax.axis("off")
+    for ax, (name, values) in zip(axes.flat, shown.items(), strict=False):
+        picture = ax.imshow(values, cmap="viridis", interpolation="nearest", vmin=low, vmax=high)
+        ax.set(title=plain(name), xticks=[], yticks=[])
+        ax.spines[:].set_visible(True)  # where a map is white
+    figure.colorbar(picture, ax=axes, shrink=0.7, label=plain(label))
+    figure.suptitle(plain(title))
+    return figure
+
+
 def plot_confusion(matrix, classes, *, ax=None, title="") -> Axes:
-    """Where the errors go: row = true class, off-diagonal counts; the diagonal is left out of the colors."""
+    """Where the errors go: row = true class, off-diagonal counts; the diagonal, of right answers, is crossed out."""
     errors = np.array(matrix, dtype=float)
     np.fill_diagonal(errors, 0)
-    return plot_matrix(errors, classes, classes, ax=ax, title=title, xlabel="predicted class", ylabel="true class",
-                       fmt="{:.0f}")
+    ax = plot_matrix(errors, classes, classes, ax=ax, title=title, xlabel="predicted class", ylabel="true class",
+                     fmt="{:.0f}")
+    ax.plot(range(len(classes)), range(len(classes)), "x", color="white", markersize=5)
+    return ax
 
 
 def plot_grouped_confusion(matrix, groups, group_names, *, ax=None, title="") -> Axes:

@@ -49,18 +49,30 @@ def show_images(images, titles=None, *, columns: int = 10, size: float = 1.0, ti
     return figure
 
 
-def plot_before_after(rows: dict, *, title: str = "", size: float = 1.0) -> Figure:
-    """One named row of images per transform: the key is written at the left of its row."""
+def plot_before_after(rows: dict, *, columns=None, title: str = "", size: float = 1.0) -> Figure:
+    """One named row of images per transform: the key is written at the left of its row.
+
+    Parameters
+    ----------
+    columns : list of str, optional
+        What stands above each column.
+    """
     if not rows:
         raise ValueError("rows is empty: give at least one row of images, {name: images}")
     pictures = {name: _require_images(images) for name, images in rows.items()}
     shortest = min(len(images) for images in pictures.values())
+    if columns is not None and len(columns) != shortest:
+        raise ValueError(f"{len(columns)} names of columns for rows of {shortest} images: one per column")
+    words = 0.4 if columns is None else 1.0  # inches for the title, and for names of columns
     figure, axes = plt.subplots(len(rows), shortest, squeeze=False,
-                                figsize=(shortest * size + 1.2, len(rows) * size + 0.4))
+                                figsize=(shortest * size + 1.2, len(rows) * size + words))
     for line, (name, images) in zip(axes, pictures.items(), strict=True):
         for ax, image in zip(line, images, strict=False):
             _show(ax, image)
         line[0].set_ylabel(plain(name), rotation=0, ha="right", va="center")
+    if columns is not None:
+        for ax, name in zip(axes[0], columns, strict=True):
+            ax.set_title(plain(name))
     figure.suptitle(plain(title))
     return figure
 

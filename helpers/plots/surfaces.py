@@ -1,4 +1,4 @@
-"""A loss over a plane of weights: as a map with contours, and as a surface in three dimensions."""
+"""A loss over a plane of weights: as a map with contours, as a surface in three dimensions, and paths on it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
+from helpers.plots.curves import plot_lines
 from helpers.plots.style import COLORS, plain
 
 LEVELS = 13
+RINGS = 6
 XLABEL, YLABEL = "step along direction a", "step along direction b"
 
 
@@ -55,6 +57,31 @@ def plot_contours(xs, ys, losses, *, ax=None, title="", xlabel=XLABEL, ylabel=YL
     bar = ax.figure.colorbar(picture, ax=ax, label="loss (log scale)", shrink=0.85)
     bar.set_ticks(levels[::3], labels=[f"{level:.3g}" for level in levels[::3]])
     bar.minorticks_off()
+    return ax
+
+
+def plot_paths(paths: dict, loss, *, marks: dict | None = None, ax=None, xlabel: str, ylabel: str,
+               title: str = "") -> Axes:
+    """Paths of a descent, told apart by color and dash, over gray rings of equal loss.
+
+    Parameters
+    ----------
+    paths : dict
+        ``{name: array (points, 2)}``: places in the plane, in their order.
+    loss : callable
+        ``loss(x, y)`` of two arrays (ys, xs), zero where it is lowest.
+    marks : dict, optional
+        ``{marker: [(x, y), …]}``: places to mark in black, each by a marker of Matplotlib's, as ``"x"`` or ``"+"``.
+    """
+    columns = {name: np.asarray(path, dtype=float).T for name, path in paths.items()}
+    ax = plot_lines(columns, ax=ax, xlabel=xlabel, ylabel=ylabel, title=title)
+    for marker, marked in (marks or {}).items():
+        ax.plot(*np.transpose(marked), color="black", linestyle="none", marker=marker, markersize=9)
+    ax.margins(0.12)
+    x, y = np.meshgrid(np.linspace(*ax.get_xlim()), np.linspace(*ax.get_ylim()))
+    heights = loss(x, y)
+    ax.contour(x, y, heights, levels=heights.max() * np.linspace(0.1, 1, RINGS) ** 2, colors="0.8", linewidths=0.8,
+               zorder=0)
     return ax
 
 

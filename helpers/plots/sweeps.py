@@ -62,7 +62,7 @@ def plot_hill(series: dict, *, ax=None, xlabel: str, ylabel: str, title: str = "
     return ax
 
 
-def plot_differences(labels, differences, *, ax=None, xlabel="", title="") -> Axes:
+def plot_differences(labels, differences, *, ax=None, xlabel="", ylabel="change", title="") -> Axes:
     """Paired differences on one scale: mean and interval per row, a dot per seed, zero marked.
 
     Parameters
@@ -85,7 +85,7 @@ def plot_differences(labels, differences, *, ax=None, xlabel="", title="") -> Ax
     ax.axvline(0, color="0.4", linewidth=1)
     ax.set_yticks(rows, labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)  # the first on top, with room to the frame; shared axes stay so
-    ax.set(xlabel=plain(xlabel or unit), ylabel="change", title=plain(title))
+    ax.set(xlabel=plain(xlabel or unit), ylabel=plain(ylabel), title=plain(title))
     return ax
 
 

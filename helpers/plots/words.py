@@ -9,7 +9,8 @@ def spoken(form: str, *columns, between: str = "; ") -> str:
     form : str
         A format of `str.format` with a field per column: ``"{:.1%}, then {:.1%}"``, ``"{.points.mean:+.1f}"``.
     columns : mapping or pandas.Series
-        Values by name. The first one says which names, and in what order.
+        Values by name. The first one says which names, and in what order. Lists of values are told one by one:
+        ``spoken("{:.1%}", {"cat": [0.8, 0.9]})`` is "cat 80.0%, 90.0%".
     between : str
         What parts one name from the next.
 
@@ -23,4 +24,11 @@ def spoken(form: str, *columns, between: str = "; ") -> str:
         missing = [name for name in first.keys() if name not in column]
         if missing:
             raise ValueError(f"no value for {missing[0]!r}: each column needs all of {list(first.keys())}")
-    return between.join(f"{name} {form.format(*(column[name] for column in columns))}" for name in first.keys())
+    return between.join(f"{name} {_told(form, [column[name] for column in columns])}" for name in first.keys())
+
+
+def _told(form: str, values: list) -> str:
+    """The values in their form; where each is a list, all the first ones, then all the second ones, and so on."""
+    if not all(isinstance(value, list) for value in values):
+        return form.format(*values)
+    return ", ".join(form.format(*together) for together in zip(*values, strict=True))
