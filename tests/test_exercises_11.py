@@ -106,6 +106,16 @@ def judge_with(scatter=None, height=None):
     return judged
 
 
+def on_one_grid(rates, means):
+    """Right for 0.1, 0.4, 1.6 alone: the factor 4 and the middle place are written as numbers."""
+    best = int(np.argmax(means))
+    if best == 0:
+        return [rates[0] / 16, rates[0] / 4]
+    if best == len(rates) - 1:
+        return [4 * rates[-1], 16 * rates[-1]]
+    return [(rates[0] * rates[1]) ** 0.5, (rates[1] * rates[2]) ** 0.5]
+
+
 RIGHT = [
     (checks.next_rates, next_rates),
     (checks.next_rates, lambda rates, means: np.array(next_rates(rates, means))),
@@ -124,10 +134,12 @@ WRONG = [
     (checks.next_rates, only_below, "above it"),
     (checks.next_rates, lambda rates, means: next_rates(rates, means)[::-1], "smaller first"),
     (checks.next_rates, larger_first_beyond, "smaller first"),
+    (checks.next_rates, on_one_grid, "the factor is 2"),
     (checks.next_rates, lambda rates, means: 0.4, "two rates"),
     (checks.next_rates, [0.2, 0.8], "function itself"),
     (checks.paired_half_width, lambda a, b: 2 * half_width(a, b), "full width"),
     (checks.paired_half_width, welch, "unrelated"),
+    (checks.paired_half_width, lambda a, b: 4.302653 * np.ptp(a - b) / 2 / 3**0.5, "standard deviation"),
     (checks.paired_half_width, lambda a, b: 1.96 * (a - b).std(ddof=1) / 3**0.5, "Student"),
     (checks.paired_half_width, lambda a, b: 4.302653 * (a - b).std() / 3**0.5, "ddof=1"),
     (checks.paired_half_width, lambda a, b: 4.302653 * (a - b).std(ddof=1), "root of three"),

@@ -54,6 +54,12 @@ def place_of_choosing(values, report):
     return best, report(values, best)
 
 
+def by_range(values, k):
+    """Right for equally spaced values alone: a formula of the smallest and the largest."""
+    place = (k * (len(values) + 1) / (k + 1) - 1) / (len(values) - 1)
+    return min(values) + (max(values) - min(values)) * place
+
+
 RIGHT = [
     (checks.interaction, interaction),
     (checks.interaction, lambda values: np.diff(np.diff(values, axis=2), axis=1).ravel()),
@@ -75,6 +81,7 @@ WRONG = [
     (checks.expected_best, lambda values, k: max(values[:k]), "ten pairs"),
     (checks.expected_best, lambda values, k: np.mean(values), "one trial"),
     (checks.expected_best, drawn, "close"),
+    (checks.expected_best, by_range, "0.62"),
     (checks.expected_best, lambda values, k: expected_best(values, 2), "wrong for 1"),
     (checks.honest_winner, chosen_by_all, "over all three seeds"),
     (checks.honest_winner, lambda values: (values[-1].argmax(), values[-1].max()), "must not choose"),

@@ -22,6 +22,12 @@ def cut(image, other, y, x, height, width, kept=None):
     return mixed, (1 - area / 1024 if kept is None else kept(area, height, width))
 
 
+def forgets_the_right_border(image, other, y, x, height, width):
+    mixed, _ = cut(image, other, y, x, height, width)
+    rows, left = range(max(0, y), min(32, y + height)), max(0, x)
+    return mixed, 1 - len(rows) * (x + width - left) / 1024
+
+
 def interaction(neither, a, b, both):
     return np.mean(both - a - b + neither)
 
@@ -36,6 +42,7 @@ WRONG = [
     (checks.leave_one_out, lambda parts: None, "return"),
     (checks.leave_one_out, {}, "function itself"),
     (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: 1 - h * w / 1024), "whole rectangle"),
+    (checks.cut, forgets_the_right_border, "y 5, x 28"),
     (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: area / 1024), "what the other image got"),
     (checks.cut, lambda *a: cut(*a, kept=lambda area, h, w: 0.5), "count the rows"),
     (checks.cut, lambda image, other, *place: (other, 1 - 80 / 1024), "leave the pasting"),

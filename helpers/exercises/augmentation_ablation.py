@@ -7,7 +7,8 @@ from helpers.exercises import exercise
 from helpers.exercises.answers import letters
 
 RIGHT_OBJECTIONS = {"a", "c"}
-PLACES = [(4, 6, 10, 8), (-3, 5, 10, 8), (26, -4, 12, 9), (0, 0, 32, 32)]  # y, x, height, width of a rectangle
+# y, x, height, width of a rectangle: inside, over each border, all of it
+PLACES = [(4, 6, 10, 8), (-3, 5, 10, 8), (26, -4, 12, 9), (5, 28, 10, 8), (0, 0, 32, 32)]
 
 
 @exercise
