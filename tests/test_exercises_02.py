@@ -32,6 +32,7 @@ def brighter(images, amounts, shape=(-1, 1, 1, 1)):
 RIGHT = [(checks.hole_mask, mask), (checks.hole_mask, one_by_one),
          (checks.brighten, brighter),
          (checks.brighten, lambda x, a: (x.float() + a[:, None, None, None]).clamp(0, 255).byte()),
+         (checks.brighten, lambda x, a: (x + a.view(-1, 1, 1, 1)).clamp(0, 255).to(torch.uint8)),
          (checks.uses_of_a_draw, (40, 4)), (checks.uses_of_a_draw, torch.tensor([40.0, 4.0])),
          (checks.wrong_for_digits, ["a", "c"]), (checks.wrong_for_digits, "C A".split())]
 WRONG = [
@@ -43,6 +44,7 @@ WRONG = [
     (checks.hole_mask, lambda y, x: None, "return"),
     (checks.hole_mask, 8, "function itself"),
     (checks.brighten, lambda x, a: x + a.view(-1, 1, 1, 1).to(torch.uint8), "wraps around"),
+    (checks.brighten, lambda x, a: (x + a.view(-1, 1, 1, 1)).to(torch.uint8).clamp(0, 255), "wraps around"),
     (checks.brighten, lambda x, a: x.int() + a.view(-1, 1, 1, 1), "leave 0 to 255"),
     (checks.brighten, lambda x, a: (x.int() + a.view(-1, 1, 1, 1)).clamp(0, 255), "stay torch.uint8"),
     (checks.brighten, lambda x, a: brighter(x, a, (-1,)), "one per image"),
@@ -56,7 +58,7 @@ WRONG = [
     (checks.uses_of_a_draw, [40], "two numbers"),
     (checks.wrong_for_digits, ["a", "b", "c"], "two pixels"),
     (checks.wrong_for_digits, ["c"], "mirror a 2"),
-    (checks.wrong_for_digits, ["a"], "how much of a digit"),
+    (checks.wrong_for_digits, ["a"], "a hole of 24 leave"),
     (checks.wrong_for_digits, ["a", "d"], "paler"),
     (checks.wrong_for_digits, ["z"], "from a to d"),
 ]

@@ -32,6 +32,28 @@ class Block(nn.Module):
         return out.relu() if self.outer else out
 
 
+class Scaled(nn.Module):
+    """The identity at the start, and it learns, but it holds no convolution."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class Gated(nn.Module):
+    """x + factor · f(x): the factor alone is zero at the start."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.body, self.factor = nn.Sequential(layer(channels), layer(channels)), nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        return x + self.factor * self.body(x)
+
+
 def made(**options):
     return lambda channels: Block(channels, **options)
 
@@ -61,10 +83,23 @@ def drawn(spread, bias=0.0, mean=0.0):
     return change
 
 
+@torch.no_grad()
+def uniform(convolution):
+    convolution.weight.uniform_(-3**0.5 * HE, 3**0.5 * HE)
+    convolution.bias.zero_()
+
+
+@torch.no_grad()
+def by_a_coin(convolution):
+    convolution.weight.copy_(HE * torch.randn(convolution.weight.shape).sign())
+    convolution.bias.zero_()
+
+
 HE = (2 / 600) ** 0.5
 RIGHT = [
     ("live_block", made()),
     ("live_block", made(outer=True)),
+    ("live_block", Gated),
     ("three_counts", counts),
     ("three_counts", lambda layers, side: torch.tensor(counts(layers, side))),
     ("he_initialization", drawn(HE)),
@@ -76,6 +111,7 @@ WRONG = [
     ("live_block", made(relu=True), "still dead"),
     ("live_block", made(zero=False), "does not start as the identity"),
     ("live_block", made(both=True), "some convolutions never move"),
+    ("live_block", Scaled, "keep the convolutions"),
     ("live_block", Block(6), "give the class"),
     ("live_block", lambda channels: nn.Identity(), "parameters that can learn"),
     ("live_block", lambda channels: nn.Conv2d(channels, 2 * channels, 1), "the shape changes"),
@@ -95,6 +131,8 @@ WRONG = [
     ("he_initialization", drawn((2 / 24) ** 0.5), "kernel is missing"),
     ("he_initialization", drawn(2 / 600), "square root"),
     ("he_initialization", drawn(1.0), "spread of 1"),
+    ("he_initialization", uniform, "draw from a normal distribution"),
+    ("he_initialization", by_a_coin, "draw from a normal distribution"),
     ("he_initialization", drawn(HE, bias=0.1), "bias should be zero"),
     ("he_initialization", drawn(HE, mean=1.0), "mean of the weights"),
     ("what_is_shown", 1, "He's initialization"),

@@ -98,7 +98,7 @@ WRONG = [
     (checks.repaired_loop, faulty(mode="eval"), "eval mode"),
     (checks.repaired_loop, faulty(zero="never", schedule="epoch", mode="eval"), "add up from step to step: where are "
      "they set to zero? (and 2 more)"),
-    (checks.repaired_loop, faulty(zero="between"), "as they were"),
+    (checks.repaired_loop, faulty(zero="between"), "between them throws the gradient away"),
     (checks.repaired_loop, faulty(order="before"), "skips the first rate"),
     (checks.repaired_loop, lambda *arguments: None, "as they were"),
     (checks.running_variance, lambda values: averaged(values, keep=0.1), "weight of the *new* value"),

@@ -34,6 +34,18 @@ def with_gate(**places):
     return build
 
 
+class Branch(nn.Sequential):
+    """Right, but with names of its own."""
+
+    def forward(self, x):
+        return x * super().forward(x.mean(dim=(2, 3), keepdim=True))
+
+
+def own_branch(inputs, outputs, stride=1):
+    layers = nn.Conv2d(outputs, 4, 1), nn.ReLU(), nn.Conv2d(4, outputs, 1), nn.Sigmoid()
+    return Built(inputs, outputs, stride, body=Branch(*layers))
+
+
 class Drop(nn.Module):
     """Drops by a mask of this shape, and scales the rest."""
 
@@ -64,6 +76,7 @@ RIGHT = [
 ]
 WRONG = [
     ("se_block", lambda i, o, stride=1: BasicBlock(i, o, stride=stride), "no squeeze-and-excitation"),
+    ("se_block", own_branch, "known by its layer fc2"),
     ("se_block", with_gate(total=True), "weighs the sum"),
     ("se_block", with_gate(skip=True), "weighs x"),
     ("se_block", with_gate(middle=True), "last of f"),
@@ -72,7 +85,10 @@ WRONG = [
     ("stochastic_block", dropping(scale=1.0), "divided by 1 − p"),
     ("stochastic_block", dropping(scale=0.7), "smaller still"),
     ("stochastic_block", dropping(always=True), "test time"),
-    ("stochastic_block", dropping(shape="batch", p=1.0), "all images share one draw"),
+    ("stochastic_block", dropping(shape="batch"), "all images share one draw"),
+    ("stochastic_block", lambda i, o, stride, p: Built(i, o, stride, body=StochasticDepth(p, mode="batch")),
+     "all images share one draw"),
+    ("stochastic_block", dropping(p=1.0), "100% of the images"),
     ("stochastic_block", dropping(shape="number"), "single numbers"),
     ("stochastic_block", dropping(place="total"), "skip is dropped too"),
     ("stochastic_block", dropping(p=0.7), "probability to *drop*"),
@@ -82,8 +98,8 @@ WRONG = [
     ("dilated_field", 17, "overlap"),
     ("supported_sentence", 1, "holds zero"),
     ("supported_sentence", 2, "need not end high"),
-    ("supported_sentence", 4, "by heart"),
-    ("supported_sentence", 5, "train faster"),
+    ("supported_sentence", 4, "squeeze-and-excitation besides"),
+    ("supported_sentence", 5, "the twins train faster"),
 ]
 
 

@@ -31,10 +31,10 @@ def changed_box(change):
     return lambda *case: change(*case, *box(*case))
 
 
-def box_of(half_side):
+def box_of(half_side, whole=int):
     """A box with another half side, cut off at the border, and its own share."""
     def function(share, row, column, size):
-        half = int(half_side(share, size))
+        half = whole(half_side(share, size))
         top, bottom, left, right = np.clip([row - half, row + half, column - half, column + half], 0, size)
         return top, bottom, left, right, 1 - (bottom - top) * (right - left) / size**2
     return function
@@ -112,6 +112,7 @@ WRONG = [
     (checks.cutmix_box, box_of(lambda share, size: size * (1 - share) / 2), "root missing"),
     (checks.cutmix_box, box_of(lambda share, size: size * share**0.5 / 2), "the share that *stays*"),
     (checks.cutmix_box, box_of(lambda share, size: size * (1 - share) ** 0.5), "twice the side"),
+    (checks.cutmix_box, box_of(lambda share, size: size * (1 - share) ** 0.5 / 2, round), "by int, not rounded"),
     (checks.cutmix_box, lambda share, row, column, size: box(share, column, row, size), "rows and columns"),
     (checks.mixed_accuracy, 0.5, "the function itself"),
     (checks.mixed_accuracy, lambda *both: None, "returns nothing"),

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import shutil
 
 import numpy as np
 import torch
@@ -50,6 +51,67 @@ def write(path, pieces):
     os.replace(f"{path}.partial", path)
 
 
+def write_unbuffered(path, pieces):
+    with open(f"{path}.partial", "wb", buffering=0) as file:
+        for piece in pieces:
+            file.write(piece)
+        os.fsync(file)
+    path.with_name(f"{path.name}.partial").replace(path)
+
+
+def write_each_piece(path, pieces):
+    with open(f"{path}.partial", "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+    shutil.move(f"{path}.partial", path)
+
+
+def write_with_backup(path, pieces):
+    shutil.copyfile(path, f"{path}.old")
+    write(path, pieces)
+
+
+def not_flushed(path, pieces):
+    with open(f"{path}.partial", "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        os.fsync(file.fileno())
+    os.replace(f"{path}.partial", path)
+
+
+def synced_late(path, pieces):
+    with open(f"{path}.partial", "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.replace(f"{path}.partial", path)
+        os.fsync(file.fileno())
+
+
+def synced_early(path, pieces):
+    with open(f"{path}.partial", "wb") as file:
+        os.fsync(file.fileno())
+        for piece in pieces:
+            file.write(piece)
+    os.replace(f"{path}.partial", path)
+
+
+def moved_away(path, pieces, away=os.remove):
+    with open(f"{path}.partial", "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    away(path)
+    os.rename(f"{path}.partial", path)
+
+
+def renamed_to_old(path, pieces):
+    moved_away(path, pieces, away=lambda path: os.rename(path, f"{path}.old"))
+
+
 def in_place(path, pieces):
     with open(path, "wb") as file:
         for piece in pieces:
@@ -81,7 +143,8 @@ def never_renamed(path, pieces):
 
 RIGHT = [
     (checks.save_and_load, (save, load)),
-    (checks.whole_or_absent, write),
+    (checks.whole_or_absent, write), (checks.whole_or_absent, write_unbuffered),
+    (checks.whole_or_absent, write_each_piece), (checks.whole_or_absent, write_with_backup),
     (pixel_by_pixel, PIXELS.transpose(2, 0, 1)), (pixel_by_pixel, PIXELS.transpose(2, 0, 1).tolist()),
     (checks.may_report, ["b", "d"]), (checks.may_report, "D b".split()),
 ]
@@ -96,6 +159,11 @@ WRONG = [
     (checks.whole_or_absent, in_place, "old file is gone"),
     (checks.whole_or_absent, all_at_once, "os.replace"),
     (checks.whole_or_absent, unsynced, "fsync"),
+    (checks.whole_or_absent, not_flushed, "file.flush()"),
+    (checks.whole_or_absent, synced_late, "too late"),
+    (checks.whole_or_absent, synced_early, "too early"),
+    (checks.whole_or_absent, moved_away, "for a moment"),
+    (checks.whole_or_absent, renamed_to_old, "for a moment"),
     (checks.whole_or_absent, silent, "let the error through"),
     (checks.whole_or_absent, never_renamed, "under its own name"),
     (pixel_by_pixel, PIXELS, "move the color"),

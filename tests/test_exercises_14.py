@@ -74,6 +74,11 @@ def every_near_pair(a, b, tolerance):
     return average([x - y for mine, x in a for other, y in b if abs(mine - other) <= tolerance])
 
 
+def first_within(a, b, tolerance):
+    return average([x - next(y for other, y in b if abs(mine - other) <= tolerance)
+                    for mine, x in a if any(abs(mine - other) <= tolerance for other, _ in b)])
+
+
 def by_place(a, b, tolerance):
     return average([x - y for (_, x), (_, y) in zip(a, b, strict=False)])
 
@@ -106,6 +111,8 @@ WRONG = [
     (checks.at_equal_loss, every_near_pair, "only *one*"),
     (checks.at_equal_loss, lambda a, b, t: average([y for _, y in a]) - average([y for _, y in b]), "all runs"),
     (checks.at_equal_loss, by_place, "by their place"),
+    (checks.at_equal_loss, first_within, "the nearest is wanted"),
+    (checks.at_equal_loss, lambda a, b, t: nearest(a, b, 0.1), "third argument"),
     (checks.at_equal_loss, lambda a, b, t: average(gains(a, b, t, column=0)), "losses are subtracted"),
     (checks.at_equal_loss, lambda a, b, t: sum(gains(a, b, t)) / len(gains(a, b, t)), "return None"),
     (checks.at_equal_loss, lambda a, b, t: average(gains(a, b, t) or [float("nan")]), "return None"),

@@ -23,6 +23,11 @@ def on_reflected(image, kernel):
     return F.conv2d(padded, kernel[None, None])[0, 0]
 
 
+def padded_by_one(image, kernel):
+    """Right for the 3 × 3 kernel alone."""
+    return F.conv2d(F.pad(image, (1, 1, 1, 1))[None, None], kernel[None, None])[0, 0]
+
+
 def ring_of(u, v, k=7):
     """The squared distance of a frequency from zero, in whole numbers: another way to find the rings."""
     return min(u, k - u) ** 2 + min(v, k - v) ** 2
@@ -68,6 +73,20 @@ def mean_profile(filters, noise):
     return shaped(noise, over_rings(power_of(filters)).mean(0, keepdims=True) ** 0.5)
 
 
+def by_color(filters, noise):
+    return np.concatenate([smooth(filters[:, [color]], noise[:, [color]]) for color in range(3)], 1)
+
+
+def set_to_the_power(filters, noise):
+    """Rings of exactly the filter's power, where chance would let them vary."""
+    return shaped(noise, (over_rings(power_of(filters)) / over_rings(power_of(noise))) ** 0.5)
+
+
+def phases_alone(filters, noise):
+    spectrum = np.fft.fft2(noise)
+    return np.fft.ifft2(spectrum / np.abs(spectrum) * over_rings(power_of(filters))[:, None] ** 0.5).real
+
+
 def still_complex(filters, noise):
     return np.fft.ifft2(np.fft.fft2(noise) * over_rings(power_of(filters))[:, None] ** 0.5)
 
@@ -106,6 +125,7 @@ WRONG = [
     (checks.padded_convolution, lambda x, k: by_loops(x, k.flip(0, 1)), "half a turn"),
     (checks.padded_convolution, lambda x, k: by_loops(x, k.T), "changed places"),
     (checks.padded_convolution, on_reflected, "there are zeros"),
+    (checks.padded_convolution, padded_by_one, "not for 5 × 5"),
     (checks.padded_convolution, lambda x, k: x.sum(), "has shape"),
     (checks.padded_convolution, lambda x, k: x, "sum of kernel"),
     (checks.smooth_control, lambda f, n: shaped(n, power_of(f) ** 0.5), "keeps each filter's direction"),
@@ -113,6 +133,9 @@ WRONG = [
     (checks.smooth_control, lambda f, n: shaped(n, over_rings(power_of(f) ** 0.5)), "means of amplitudes"),
     (checks.smooth_control, one_profile, "one profile for all"),
     (checks.smooth_control, mean_profile, "one profile"),
+    (checks.smooth_control, by_color, "a filter's colors first"),
+    (checks.smooth_control, set_to_the_power, "multiply the noise's power"),
+    (checks.smooth_control, phases_alone, "multiply the noise's power"),
     (checks.smooth_control, blurred, "all filters alike"),
     (checks.smooth_control, still_complex, "take .real"),
     (checks.smooth_control, lambda f, n: np.fft.fft2(n), "a filter is real"),

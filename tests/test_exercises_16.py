@@ -30,7 +30,7 @@ def field(layers, *, jumps=True, dilate=True, early=False):
 
 
 RIGHT = [(checks.output_size, right_size), (checks.coverage, reads()), (checks.border_share, 124 / 1024),
-         (checks.border_share, 0.121), (checks.field_of_view, field)]
+         (checks.border_share, 0.121), (checks.border_share, 0.12), (checks.field_of_view, field)]
 WRONG = [
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1, "whole pixels"),
     (checks.output_size, lambda n, k, s, p, d: (n + 2 * p - k) // s + 1, "dilation spreads"),

@@ -82,6 +82,12 @@ def test_the_sentence_of_a_difference():
     assert str(found) == "-2.2 points, 95 % from -3.0 to -1.4, n = 3, p = 0.0012; 1 unfinished left out"
 
 
+def test_a_mean_that_rounds_to_zero_has_no_minus_but_an_end_of_its_interval_keeps_it():
+    just_below = Difference(-0.0004, -0.0148, -0.0001, 0.4, (0, 1, 2), (0.0, -0.001, -0.0002), 0)
+    assert str(just_below).startswith("+0.0 points, 95 % from -1.5 to -0.0, n = 3")
+    assert str(just_below._replace(metric="val_loss")).startswith("+0.000 in loss, 95 % from -0.015 to -0.000")
+
+
 def test_a_loss_is_not_told_in_points():
     gains = [0.1, 0.2, 0.3]
     made = record(*(run(seed, {"max_lr": 0.1}, 0.5 - gain) for seed, gain in enumerate(gains)),

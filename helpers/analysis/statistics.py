@@ -160,7 +160,7 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         """A sentence, in percentage points, or for a metric that is no share in its own unit."""
-        def shown(value):
+        def shown(value):  # an end of "-0.0" keeps its sign: it tells on which side of zero it lies
             return f"{100 * value:+.1f}" if self.unit == "points" else f"{value:+.3f}"
 
         each = " and ".join(shown(value) for value in self.by_seed)
@@ -169,7 +169,10 @@ class Difference(NamedTuple):
         if n < ENOUGH:
             seen = f": {each} {self.unit}" if n else ""
             return f"this record cannot tell (n = {n}, it takes {ENOUGH}){seen}{left_out}"
-        return (f"{shown(self.mean)} {self.unit}, 95 % from {shown(self.low)} to {shown(self.high)}, "
+        mean = shown(self.mean)
+        if float(mean) == 0:
+            mean = mean.replace("-", "+")  # a mean of "-0.0" would be read aloud as "minus zero"
+        return (f"{mean} {self.unit}, 95 % from {shown(self.low)} to {shown(self.high)}, "
                 f"n = {n}, p = {self.p:.2g}{left_out}")
 
 

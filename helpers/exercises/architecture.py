@@ -42,6 +42,8 @@ def _still_dead(block: nn.Module, images: torch.Tensor) -> str:
         return "still dead: no gradient reaches it. What comes behind the factor that is zero?"
     convolutions = [not torch.equal(old, new) for old, new in zip(before, block.parameters(), strict=True)
                     if new.dim() == 4]
+    if not convolutions:
+        return "keep the convolutions: what remains here can only scale"
     if not all(convolutions):
         return "some convolutions never move: only the *last* factor may start at zero"
     return ""
@@ -159,6 +161,9 @@ def he_initialization(answer) -> str:
             if math.isclose(deviation, mistake, rel_tol=0.02):
                 return hint
         return f"the spread is {deviation:.4f}, and should be √(2 / fan-in) = {math.sqrt(2 / fan_in):.4f} here"
+    fourth = ((weight / deviation) ** 4).mean().item()  # 3 for a normal distribution, 1.8 for a uniform one
+    if abs(fourth - 3) > 0.3:
+        return "the spread is right, the shape is not: draw from a normal distribution"
     return "" if not layer.bias.any() else "the bias should be zero"
 
 

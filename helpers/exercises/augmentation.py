@@ -107,4 +107,4 @@ def wrong_for_digits(answer) -> str:
         return "d: is a paler 7 another digit?"
     if "a" not in given:
         return "a: mirror a 2, and look for it among the ten digits"
-    return "c: how much of a digit that is about 20 pixels high does a hole of 16 leave?"
+    return "c: how much of a digit that is about 20 pixels high does a hole of 24 leave?"

@@ -81,6 +81,27 @@ def _broken():
     raise OSError(28, "No space left on device")
 
 
+def _watched(function, path) -> tuple[list, list]:
+    """Write all pieces: file sizes at each fsync; at each rename to path, (old file there, new one on the disk)."""
+    sizes, renames = [], []
+    whole, sync = len(b"".join(PIECES)), os.fsync
+
+    def fsync(file):
+        sync(file)
+        sizes.append(os.fstat(file if isinstance(file, int) else file.fileno()).st_size)
+
+    def watch(rename):
+        def renamed(src, dst, **folders):
+            if os.path.abspath(dst) == str(path):
+                renames.append((path.exists() and path.read_bytes() == OLD, whole in sizes))
+            return rename(src, dst, **folders)
+        return renamed
+
+    with mock.patch.multiple(os, fsync=fsync, replace=watch(os.replace), rename=watch(os.rename)):
+        function(path, iter(PIECES))
+    return sizes, renames or [(True, whole in sizes)]  # Python 3.10: a Path renames by functions of its own
+
+
 @exercise
 def whole_or_absent(function) -> str:
     """A repaired function (path, pieces) that leaves the old file whole where writing the new one fails."""
@@ -98,13 +119,18 @@ def whole_or_absent(function) -> str:
             return "the disk was full and nobody heard of it: let the error through"
         if not path.exists() or path.read_bytes() != OLD:
             return "after a full disk the old file is gone: write to another name, and rename at the end"
-        with mock.patch("os.fsync", side_effect=os.fsync) as synced:
-            function(path, iter(PIECES))
+        sizes, renames = _watched(function, path)
         if not path.exists() or path.read_bytes() != b"".join(PIECES):
             return "without any failure, the new file should be there under its own name, whole"
         if path.stat().st_ino == number:
             return "a power cut while the pieces are written still finds the old name open: os.replace takes it at once"
-        return "" if synced.called else "renamed, but is it on the disk? os.fsync(file.fileno()) before the rename"
+        if not all(old_there for old_there, _ in renames):
+            return "for a moment there is no file: os.replace takes the old name in one step, so remove nothing before"
+        if not sizes:
+            return "renamed, but is it on the disk? os.fsync(file.fileno()) before the rename"
+        if not all(synced for _, synced in renames):
+            return "synced too early or too late: write, file.flush(), os.fsync(file.fileno()), then rename"
+        return ""
 
 
 @exercise

@@ -23,7 +23,7 @@ def padded_convolution(answer) -> str:
     if got.shape != IMAGE.shape:
         return f"the map has shape {tuple(got.shape)}; the image has {tuple(IMAGE.shape)}, and so must the map"
     if torch.allclose(got.float(), _convolved(KERNEL), atol=1e-4):
-        return ""
+        return _with_a_larger_kernel(answer)
     if torch.allclose(got.float(), _convolved(KERNEL.flip(0, 1)), atol=1e-4):
         return "the kernel is turned by half a turn: that is the convolution of mathematics, and not of PyTorch"
     if torch.allclose(got.float(), _convolved(KERNEL.T), atol=1e-4):
@@ -34,7 +34,16 @@ def padded_convolution(answer) -> str:
 
 
 def _convolved(kernel: torch.Tensor) -> torch.Tensor:
-    return F.conv2d(IMAGE[None, None], kernel[None, None], padding=1)[0, 0]
+    return F.conv2d(IMAGE[None, None], kernel[None, None], padding=len(kernel) // 2)[0, 0]
+
+
+def _with_a_larger_kernel(answer) -> str:
+    """A hint where a map is right for a 3 × 3 kernel only."""
+    kernel = torch.arange(25, dtype=torch.float32).reshape(5, 5).cos()
+    got, right = torch.as_tensor(answer(IMAGE.clone(), kernel.clone())), _convolved(kernel)
+    if got.shape == right.shape and torch.allclose(got.float(), right, atol=1e-4):
+        return ""
+    return "right for a 3 × 3 kernel, not for 5 × 5: half of that is two pixels on each side"
 
 
 @exercise
@@ -53,13 +62,16 @@ def smooth_control(answer) -> str:
         return "a filter is real: is the factor the same for a frequency and for its negative?"
     if np.allclose(got, filters) or np.allclose(got, noise):
         return "this hands back what went in: scale the noise's transform, and transform back"
+    if _alike(_ring_means(_power(got))[:, None], _ring_means(_power(filters))):
+        return "that sets the power to the filter's; multiply the noise's power by it, so that its ups and downs stay"
     return _judge_gains(_gains(got, noise), filters)
 
 
 def _judge_gains(gains: np.ndarray, filters: np.ndarray) -> str:
     """A hint for gains (n, colors, k, k) of a control over its noise, by what they should have been."""
-    power = (np.abs(np.fft.fft2(filters)) ** 2).sum(1)
+    power = _power(filters)
     over_rings = _ring_means(power)
+    by_color = np.stack([_ring_means(_power(filters[:, [color]])) for color in range(3)], 1)
     shared = (power / power.sum((1, 2), keepdims=True)).mean(0, keepdims=True).repeat(len(power), 0)
     if _alike(gains, over_rings**0.5):
         return ""
@@ -71,9 +83,16 @@ def _judge_gains(gains: np.ndarray, filters: np.ndarray) -> str:
         return "those are means of amplitudes; it is power that is shared: take the mean first, then the root"
     if _alike(gains, _ring_means(shared) ** 0.5) or _alike(gains, over_rings.mean(0, keepdims=True) ** 0.5):
         return "that is one profile for all filters; here each is to have its own"
+    if _alike(gains, by_color**0.5):
+        return "that gives each color a profile of its own: add up the power of a filter's colors first"
     if _alike(gains, gains.mean((0, 1), keepdims=True)[:, 0]):
         return "this treats all filters alike, whatever their power: each is to have its own profile"
     return "noise's transform × root of the filter's mean power at that distance, and transformed back"
+
+
+def _power(filters: np.ndarray) -> np.ndarray:
+    """Power (n, k, k) of each frequency, summed over colors."""
+    return (np.abs(np.fft.fft2(filters)) ** 2).sum(1)
 
 
 def _gains(filters: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -92,9 +111,13 @@ def _ring_means(values: np.ndarray) -> np.ndarray:
 
 
 def _alike(gains: np.ndarray, expected: np.ndarray) -> bool:
-    """Whether gains (n, colors, k, k) are as expected (n, k, k), but for one factor per filter; the mean is free."""
-    gains, expected = (np.broadcast_to(part, gains.shape).reshape(len(gains), 3, -1)[..., 1:]
-                       for part in (gains, expected[:, None]))
+    """Whether gains (n, colors, k, k) are as expected, (n, k, k) or one of each color, but for one factor per filter.
+
+    The mean, frequency zero, is free.
+    """
+    expected = expected if expected.ndim == 4 else expected[:, None]
+    gains, expected = (np.broadcast_to(part, gains.shape).reshape(len(gains), gains.shape[1], -1)[..., 1:]
+                       for part in (gains, expected))
     ratio = gains / expected
     return np.allclose(ratio, ratio.mean((1, 2), keepdims=True), rtol=1e-4)
 

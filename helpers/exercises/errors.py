@@ -75,7 +75,7 @@ def lower_end(answer) -> str:
         return "that is the normal approximation, which is poor for few images; look for wilson_interval"
     if abs(answer - upper) < 5e-3:
         return "that is the upper end: wilson_interval returns the lower one first"
-    if abs(answer - 100 * lower) < 0.1:
+    if abs(answer - 100 * lower) < 0.5:
         return "a fraction, not percent"
     return "the interval is not symmetric around 0.9; see wilson_interval"
 

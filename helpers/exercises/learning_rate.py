@@ -19,11 +19,18 @@ def largest_rate(function) -> str:
     """A function (matrix of second derivatives) → the learning rate below which gradient descent shrinks to 0."""
     if not callable(function):
         return FUNCTION
-    hessian = np.array([[3.0, 1.0], [1.0, 2.0]])  # eigenvalues (5 ± √5) / 2
-    given = function(hessian.copy())
-    if given is None:
-        return NOTHING
-    given = number(given)
+    hessian = np.array([[3.0, 1.0], [1.0, 2.0]])
+    for matrix in (hessian, hessian[::-1, ::-1]):  # axes exchanged: eigvals lists the same eigenvalues the other way
+        given = function(matrix.copy())
+        if given is None:
+            return NOTHING
+        if hint := _rate_hint(number(given), matrix):
+            return hint
+    return ""
+
+
+def _rate_hint(given: float, hessian: np.ndarray) -> str:
+    """What is wrong with the border for a matrix whose eigenvalues are (5 ± √5) / 2; "" if nothing is."""
     high, low = (5 + 5**0.5) / 2, (5 - 5**0.5) / 2
     hints = {
         2 / high: "",
@@ -58,9 +65,14 @@ def repaired_sweep(function) -> str:
     if hint := _sweep_hint(losses, lrs):
         return hint
     with_nan = [number(loss) for loss in function(_small_model(), _batches(broken=2), list(lrs))]
-    if len(with_nan) <= 3 and all(math.isfinite(loss) for loss in with_nan[:2]):
-        return "" if len(with_nan) == 2 else "it ends at NaN, but hands the NaN on: return the finite losses only"
-    return "a batch made the loss NaN, and the sweep went on: comparisons with NaN are false; ask whether it is finite"
+    if len(with_nan) > 3 or not all(math.isfinite(loss) for loss in with_nan[:2]):
+        return ("a batch made the loss NaN, and the sweep went on: comparisons with NaN are false; "
+                "ask whether it is finite")
+    if len(with_nan) != 2:
+        return "it ends at NaN, but hands the NaN on: return the finite losses only"
+    if list(function(_small_model(), _batches(broken=0), list(lrs))):
+        return "where the very first loss is NaN there is no finite loss to return: give back an empty list"
+    return ""
 
 
 def _sweep_hint(losses: list[float], lrs: list[float]) -> str:
@@ -72,7 +84,7 @@ def _sweep_hint(losses: list[float], lrs: list[float]) -> str:
     if _alike(losses, _sweep(lrs)):
         return ""
     if _alike(losses, _sweep([lrs[0]] * len(lrs))):
-        return "the rate stays at the first one: nobody reads `optimizer.lr`; it belongs into optimizer.param_groups"
+        return "the rate stays at the first one: nobody reads `optimizer.lr`; it belongs in optimizer.param_groups"
     if _alike(losses, _sweep([0.0] * len(lrs))):
         return "the copy never learns: does the optimizer hold the copy's parameters?"
     if _alike(losses[1:], _sweep([*lrs[1:], lrs[-1]])[1:]) or _alike(losses, _sweep([lrs[0], *lrs])[:len(lrs)]):
@@ -170,8 +182,8 @@ def steadiest_rule(function) -> str:
         return "return the name of the rule, the key of the dict"
     if chosen == "small":
         return "0.01 to 0.05 is a factor of five, 1 to 1.5 one of 1.5: divide the largest rate by the smallest"
-    with_gaps = {"rare": [0.3, None, None], "steady": [0.2, 0.3, 0.25], "wild": [0.1, 2.0, 0.4]}
+    with_gaps = {"rare": [0.3, 0.3, None], "steady": [0.2, 0.3, 0.25], "wild": [0.1, 2.0, 0.4]}
     chosen = function({rule: list(rates) for rule, rates in with_gaps.items()})
     if chosen == "rare":
-        return "'rare' answered once in three, and one rate cannot scatter: leave out a rule with None among its rates"
+        return "'rare' is silent once in three, however steady it looks: leave out a rule with None among its rates"
     return "" if chosen == "steady" else "the smallest factor wins, not the largest"

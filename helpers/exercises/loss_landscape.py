@@ -96,7 +96,7 @@ def _after_an_error(answer) -> str:
 
 
 RUNS_A = [(1.0, 0.30), (1.5, 0.20), (2.2, 0.05)]
-RUNS_B = [(1.52, 0.12), (1.04, 0.15), (2.9, 0.01), (1.08, 0.40)]
+RUNS_B = [(1.52, 0.12), (1.08, 0.40), (2.9, 0.01), (1.04, 0.15)]
 
 
 @exercise
@@ -114,13 +114,22 @@ def at_equal_loss(answer) -> str:
         0.16 / 3: "a pair whose losses differ by more than the tolerance must be left out",
         0.13 / 3: "each run of a meets only *one* run of b, the one with the nearest loss",
         0.55 / 3 - 0.17: "that compares all runs, whatever their loss",
-        0.09: "the runs are paired by their place in the list: pair them by loss",
+        0.02 / 3: "the runs are paired by their place in the list: pair them by loss",
+        -0.01: "that takes the first run of b within the tolerance: the nearest is wanted",
         -0.03: "the losses are subtracted: pair by loss, but subtract the sharpness",
     }
     for value, hint in mistakes.items():
         if abs(given - value) < 1e-6:
-            return hint or _without_partner(answer)
+            return hint or _with_the_tolerance(answer) or _without_partner(answer)
     return "for each run of a: find the run of b with the nearest loss, drop it if too far, subtract; then average"
+
+
+def _with_the_tolerance(answer) -> str:
+    """A hint where a tolerance other than that of `RUNS_A` changes nothing."""
+    wide = answer([(1.0, 0.3)], [(1.3, 0.1)], 0.5)
+    if wide is not None and abs(number(wide) - 0.2) < 1e-6:
+        return ""
+    return "how far losses may differ is the third argument: with 0.5, losses of 1.0 and 1.3 are a pair"
 
 
 def _without_partner(answer) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from helpers.exercises import exercise
 from helpers.exercises.answers import ask_for_missing, letters
 
-BOXES = [(0.75, 16, 16, 32), (0.5, 2, 30, 32), (0.9, 31, 5, 32), (0.3, 12, 3, 24)]  # share, row, column, size
+BOXES = [(0.75, 16, 16, 32), (0.5, 2, 30, 32), (0.7, 31, 5, 32), (0.3, 12, 3, 24)]  # share, row, column, size
 ALLOWED = {"b", "d"}
 
 
@@ -52,6 +52,8 @@ def _box_hint(given: np.ndarray, case: tuple) -> str:
             int(size * share**0.5 / 2),
         "that is twice the side: go half of it to each side of the center":
             int(size * (1 - share) ** 0.5),
+        "half of a side is cut to a whole number by int, not rounded":
+            round(size * (1 - share) ** 0.5 / 2),
     }
     for hint, half in wrong_halves.items():
         box = np.clip([row - half, row + half, column - half, column + half], 0, size)

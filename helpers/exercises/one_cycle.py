@@ -61,7 +61,8 @@ def repaired_loop(function) -> str:
     if _same(weights, _weights_after(_loop())[0]):
         return ""
     if _same(weights[:2], list(_start().parameters())[:2]):
-        return "the weights are as they were: is there a backward(), and an optimizer.step()?"
+        return ("the weights are as they were: is there a backward(), then at once an optimizer.step()? zero_grad "
+                "between them throws the gradient away")
     faults = {
         "gradients add up from step to step: where are they set to zero?": dict(zero=False),
         "the rate changes once per epoch: its place is behind every optimizer.step()": dict(per_step=False),
@@ -75,8 +76,8 @@ def repaired_loop(function) -> str:
                 return hint + left
     if len(rates) != 6 or len(set(rates)) != 6:
         return "six batches are six updates, each with a rate of its own: step the scheduler once per update"
-    return ("the order is: loss, zero_grad, backward, optimizer.step, scheduler.step; zero_grad between backward and "
-            "step throws the gradient away, a scheduler before the optimizer skips the first rate")
+    return ("the order is: loss, zero_grad, backward, optimizer.step, scheduler.step; a scheduler before the optimizer "
+            "skips the first rate")
 
 
 def _combinations(faults: dict, count: int):

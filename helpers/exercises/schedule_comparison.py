@@ -101,7 +101,7 @@ def running_average(function) -> str:
     if first.shape != weights[0].shape:
         return f"one average, of the shape {tuple(weights[0].shape)} of the weights; this has {tuple(first.shape)}"
     if not first.isfinite().all():
-        return "at count = 0 the average is still empty, and you divide by 0: how many are there *afterwards*?"
+        return "at count = 0 nothing is averaged yet, and you divide by 0: how many are there *afterwards*?"
     return _average_hint(function, weights, first)
 
 

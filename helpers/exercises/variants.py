@@ -37,7 +37,8 @@ def se_block(answer) -> str:
         return hint
     gates = [module for module in block.modules() if hasattr(module, "fc2")]
     if not gates:
-        return "there is no squeeze-and-excitation in it: use MySqueezeExcitation, or torchvision's"
+        return ("no squeeze-and-excitation was found: it is known by its layer fc2, as in MySqueezeExcitation and "
+                "torchvision's")
     if gates[-1].fc2.weight.shape[0] != CHANNELS:
         return f"the branch weighs {gates[-1].fc2.weight.shape[0]} channels, f(x) has {CHANNELS}"
     return _gate_hint(_seen_something(block), gates[-1])
@@ -80,12 +81,12 @@ def stochastic_block(answer) -> str:
 
 
 def _drop_hint(block: nn.Module, image: torch.Tensor, full: torch.Tensor) -> str:
-    """What many copies of one image meet while training, with batch norm held still."""
+    """What many copies of one image meet in 20 training passes, with batch norm held still."""
     block.train()
     for module in block.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-    out = block(image.expand(2000, -1, -1, -1))
+    out = torch.cat([block(image.expand(100, -1, -1, -1)) for _ in range(20)])
     if (out.flatten(1).abs().amax(1) == 0).any():
         return "the skip is dropped too: only f(x) may be"
     ratio = (out - image) / full
@@ -95,7 +96,8 @@ def _drop_hint(block: nn.Module, image: torch.Tensor, full: torch.Tensor) -> str
         return "nothing is dropped in 2,000 training passes"
     if zeros.all(1).sum() != zeros.any(1).sum():
         return "single numbers are dropped, as by dropout: draw one number for each *image*"
-    if not len(kept) or zeros.all():
+    by_pass = zeros.all(1).view(20, 100)
+    if not by_pass.all() and (by_pass == by_pass[:, :1]).all():
         return "all images share one draw: draw one number for each image"
     return _share_hint(zeros.all(1).float().mean().item(), kept.mean().item())
 
@@ -130,8 +132,9 @@ def dilated_field(answer) -> str:
 READINGS = {
     1: "look at the interval of that pair: it holds zero, so the place is luck",
     2: "one epoch was run: who learns fast need not end high",
-    4: "it pays where a network would learn its pictures by heart, and in a pass or two none can",
-    5: "the depthwise net has the fewest, and others train faster",
+    4: "the twin has squeeze-and-excitation besides; and it pays where a network would learn its pictures by heart, "
+       "which in so few passes none can",
+    5: "in the reference the depthwise net has the fewest, and the twins train faster: see its images per second",
 }
 
 

@@ -98,7 +98,7 @@ def plot_slopes(names, left, right, *, ends: tuple[str, str], chance: float | No
         ax.errorbar([0, 1], ends_of_line[:, 0], yerr=errors, color=color, linestyle=dash, marker="o", capsize=3)
         ax.annotate(f"{before[row]} → {after[row]}  {plain(name)}", (1, right[row, 0]), (1.12, heights[row]),
                     va="center", fontsize=8, color="black",
-                    arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6})
+                    arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.6, "relpos": (0, 0.5)})
     if chance is not None:
         ax.axhline(chance, color="0.6", linestyle=":", linewidth=1)
     ax.set_xticks([0, 1], [plain(end) for end in ends])
