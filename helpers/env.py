@@ -34,7 +34,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # settings of glibc's `mallopt`, as its h
 def get_profile() -> str:
     """``$CIFAR_PROFILE`` if set, else ``full`` with a CUDA GPU that can be used and ``quick`` without.
 
-    ``smoke`` is for tests (seconds), ``quick`` for a laptop (≤ 90 s a notebook), ``full`` for a GPU.
+    ``smoke`` is for tests (seconds), ``quick`` for two cores (½ to 2½ minutes per notebook), ``full`` for a GPU.
     """
     profile = os.environ.get("CIFAR_PROFILE") or ("full" if get_device().type == "cuda" else "quick")
     if profile not in PROFILES:

@@ -101,7 +101,7 @@ def run_speed(*, steps: int = 3, repeats: int = 3) -> dict[str, list[dict]]:
 def speed_table(found: dict[str, list[dict]]) -> str:
     """Markdown: the medians over the repeats, with the smallest and largest seconds per epoch."""
     rows = ["| | seconds per epoch, median (min–max) | images per second | million operations per image "
-            "| share of the ceiling | peak memory |", "|---|---|---|---|---|---|"]
+            "| share of a matrix product | peak memory |", "|---|---|---|---|---|---|"]
     for way, runs in found.items():
         middle = {key: statistics.median(run[key] for run in runs) for key in runs[0] if runs[0][key] is not None}
         memory = f"{middle['peak_memory_mb'] / 1e3:.1f} GB" if "peak_memory_mb" in middle else "–"

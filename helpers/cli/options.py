@@ -153,7 +153,7 @@ def _add_merge(add) -> None:
 
 
 def _add_bench(add) -> None:
-    option = add(commands.bench_command, "seconds per epoch of several recipes, and how far from the machine's ceiling")
+    option = add(commands.bench_command, "seconds per epoch of several recipes, beside a matrix product")
     option("--suite", choices=("speed",), default="speed", help="what to measure (default: speed)")
     option("--steps", type=int, default=3, help="optimizer updates per measurement (default: 3)")
     option("--repeats", type=int, default=3, help="counted measurements of each, in turn (default: 3)")
