@@ -263,7 +263,7 @@ def test_advice_fits_the_errors_of_the_records(load):
 
 
 @pytest.mark.parametrize("name, command", [
-    ("jordan", "measure it by `python -m helpers reference --preset jordan --seeds 0 1 2 3 4 5 6 7` and copy it"),
+    ("jordan", "measure it by `python -m helpers reference --preset jordan --seeds 0 1 2 3 4 5 6 7 8` and copy it"),
     ("fast_label_smoothing_0", "`python -m helpers reference --preset fast --label-smoothing 0` and copy it"),
     ("se_resnet", "README.md says how it was made, by `python -m helpers train --preset se-resnet --epochs 18"),
 ])

@@ -244,7 +244,7 @@ def test_the_commands_write_the_class_record_and_report_it(tmp_path, capsys, mon
     assert main(["merge", *paths, "--out", str(out)]) == 2
     assert "is already there" in capsys.readouterr().err and out.read_bytes() == before
     assert main(["results", "fast"]) == 0
-    assert "CIFAR-10 test set, last of 10 epochs" in capsys.readouterr().out
+    assert "CIFAR-10 test set, last of 9 epochs" in capsys.readouterr().out
     assert main(["results", "unheard-of"]) == 2
     assert "unknown record 'unheard-of'" in capsys.readouterr().err
 

@@ -56,9 +56,7 @@ class Interval(NamedTuple):
 
 def mean_interval(values) -> Interval:
     """Student's 95 % t interval for the mean of values that scatter independently, as over seeds."""
-    values = _finite(values)
-    half = _t_quantile(len(values)) * _spread(values) / np.sqrt(len(values))
-    return Interval(values.mean(), values.mean() - half, values.mean() + half, len(values))
+    return _interval(values, new_runs=0)
 
 
 def new_run_interval(values) -> Interval:
@@ -66,8 +64,15 @@ def new_run_interval(values) -> Interval:
 
     It is √(n + 1) times as wide as the interval of the mean: the new run scatters too.
     """
-    values = _finite(values)
-    half = _t_quantile(len(values)) * _spread(values) * np.sqrt(1 + 1 / len(values))
+    return _interval(values, new_runs=1)
+
+
+def _interval(values, new_runs: int) -> Interval:
+    from scipy import stats
+
+    values, half = _finite(values), np.nan
+    if len(values) >= ENOUGH:
+        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) * np.sqrt(new_runs + 1 / len(values))
     return Interval(values.mean(), values.mean() - half, values.mean() + half, len(values))
 
 
@@ -76,18 +81,6 @@ def _finite(values) -> np.ndarray:
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"values={values!r}: expected at least one finite number in a flat list")
     return values
-
-
-def _spread(values: np.ndarray) -> float:
-    """The standard deviation of the whole from which these are a sample; NaN for a single one."""
-    return values.std(ddof=1) if len(values) > 1 else np.nan
-
-
-def _t_quantile(count: int) -> float:
-    """97.5 % quantile of Student's t for the mean of `count` values; NaN for too few."""
-    from scipy import stats
-
-    return stats.t.ppf(0.975, count - 1) if count >= ENOUGH else np.nan
 
 
 class SignTest(NamedTuple):
