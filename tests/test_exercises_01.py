@@ -55,7 +55,7 @@ RIGHT = [(checks.nearest_mean, nearest), (checks.nearest_mean, lambda x, m: near
          (checks.nearest_mean, lambda x, m: nearest(x, m).tolist()),
          (checks.pixel_statistics, joined), (checks.pixel_statistics, running),
          (checks.precision_recall, shares), (checks.precision_recall, lambda f, t: [float(x) for x in shares(f, t)]),
-         (checks.sentences, "d b".split()), (checks.sentences, ("B", "D"))]
+         (checks.sentences, "d e b".split()), (checks.sentences, ("B", "D", "E"))]
 WRONG = [
     (checks.nearest_mean, lambda x, m: nearest(x, m, lambda one: one), "what is 3 − 5"),
     (checks.nearest_mean, late, "too late"),
@@ -76,11 +76,12 @@ WRONG = [
     (checks.precision_recall, lambda f, t: ((f & t).float().mean(), (f & t).float().mean()), "share of all images"),
     (checks.precision_recall, lambda f, t: ((f & t).sum(), (f & t).sum()), "at most 1"),
     (checks.precision_recall, lambda f, t: (f.float().mean(), t.float().mean()), "count those"),
-    (checks.sentences, ["a", "b", "d"], "not listed"),
-    (checks.sentences, ["b", "c", "d"], "between images"),
-    (checks.sentences, ["d"], "9,500"),
-    (checks.sentences, ["b"], "each network lost"),
-    (checks.sentences, ["e"], "from a to d"),
+    (checks.sentences, ["a", "b", "d", "e"], "not listed"),
+    (checks.sentences, ["b", "c", "d", "e"], "between images"),
+    (checks.sentences, ["d", "e"], "9,500"),
+    (checks.sentences, ["b", "e"], "each network lost"),
+    (checks.sentences, ["b", "d"], "no color"),
+    (checks.sentences, ["f"], "from a to e"),
 ]
 
 

@@ -6,7 +6,7 @@ import torch
 from helpers.exercises import exercise
 from helpers.exercises.answers import letters
 
-TRUE_SENTENCES = {"b", "d"}
+TRUE_SENTENCES = {"b", "d", "e"}
 HAND_OVER = "hand over the function itself: its name, without parentheses"
 RETURNS_NOTHING = "the function returns nothing: is there a `return`?"
 
@@ -142,8 +142,8 @@ def _precision_hint(given: tuple[float, float], found: set, listed: set) -> str:
 
 @exercise
 def sentences(answer) -> str:
-    """Which of the four sentences the measurements support, by letter."""
-    given = letters(answer, "abcd")
+    """Which of the five sentences the measurements support, by letter."""
+    given = letters(answer, "abcde")
     if given == TRUE_SENTENCES:
         return ""
     if "a" in given:
@@ -152,4 +152,6 @@ def sentences(answer) -> str:
         return "c: is the part between images, which a mean of spreads leaves out, smaller where there are more images?"
     if "b" not in given:
         return "b: count 9,500 right answers, take the twins away from both numbers, and divide"
+    if "e" not in given:
+        return "e: what made the columns \"wrong order\" agree, and which pictures have no color to tell apart?"
     return "d: compare what each network lost in the record, with its interval"
